@@ -1,0 +1,129 @@
+/**
+ * The model port on the AI SDK. The SDK is loaded when a model is made, never
+ * before: it costs about 80 ms and needs the permission `sys=hostname`.
+ *
+ * @module
+ */
+import type { LanguageModel } from "./language_model.ts";
+import type { ModelMessage } from "ai";
+import { AppError } from "../errors.ts";
+import type { AnswerModel, AnswerRequest, Chunk, ModelTurn } from "./model.ts";
+import type { Fetch } from "./bounded_fetch.ts";
+
+/** Which model {@linkcode loadModel} makes. */
+export interface LoadModelOptions {
+  /** Base address of an OpenAI-compatible API, such as `https://api.openai.com/v1`. */
+  readonly baseUrl?: string | undefined;
+  /** Its key; none is sent without one. */
+  readonly apiKey?: string | undefined;
+  /** The model's name there. Without a name and an address the offline model answers. */
+  readonly model?: string | undefined;
+  /** `LIMIT_MODEL_SILENCE_MS`. */
+  readonly silenceMs: number;
+  /** For tests. */
+  readonly fetch?: Fetch;
+}
+
+/** Loads the SDK and makes the configured model. Calls no endpoint. */
+export async function loadModel(options: LoadModelOptions): Promise<AnswerModel> {
+  const { baseUrl, model, silenceMs } = options;
+  if (baseUrl === undefined || model === undefined) {
+    const { OfflineModel } = await import("./offline_model.ts");
+    return createAiSdkModel({ languageModel: new OfflineModel(), name: "offline", silenceMs });
+  }
+  const [{ createOpenAICompatible }, { boundedFetch }] = await Promise.all([
+    import("@ai-sdk/openai-compatible"),
+    import("./bounded_fetch.ts"),
+  ]);
+  const provider = createOpenAICompatible({
+    name: "endpoint",
+    baseURL: baseUrl,
+    fetch: boundedFetch(options.fetch ?? fetch),
+    ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
+  });
+  return createAiSdkModel({ languageModel: provider.chatModel(model), name: model, silenceMs });
+}
+
+/** What {@linkcode createAiSdkModel} is made of. */
+export interface AiSdkModelOptions {
+  /** Any model of the SDK's specification; it is watched, retried and guarded by a breaker here. */
+  readonly languageModel: LanguageModel;
+  /** For logs and health. */
+  readonly name: string;
+  /** Longest wait for the first part, and for each next one, milliseconds. */
+  readonly silenceMs: number;
+}
+
+/** Makes the port's model of a language model. */
+export async function createAiSdkModel(options: AiSdkModelOptions): Promise<AnswerModel> {
+  const [sdk, { GuardedModel }, { ResilientModel }, tools, { toModelFault }] = await Promise.all([
+    import("ai"),
+    import("./guarded_model.ts"),
+    import("./resilience.ts"),
+    import("./tool_runner.ts"),
+    import("./model_faults.ts"),
+  ]);
+  // Its warnings would go to the console, beside the log.
+  globalThis.AI_SDK_LOG_WARNINGS = false;
+  const model = new ResilientModel(new GuardedModel(options.languageModel, options.silenceMs));
+
+  async function* stream(request: AnswerRequest): AsyncGenerator<Chunk, void> {
+    const { agent, context, messageId, runId } = request;
+    const left = new AbortController();
+    const signal = AbortSignal.any([context.signal, left.signal]);
+    let fault: unknown;
+    const answer = sdk.streamText({
+      model,
+      instructions: agent.instructions,
+      messages: toMessages(request.turns),
+      tools: tools.runnableTools(agent.tools, { ...context, signal }),
+      stopWhen: sdk.isStepCount(agent.maxSteps),
+      // The last step must answer in words: what its tools returned nobody would read.
+      prepareStep: ({ stepNumber }) =>
+        stepNumber > 0 && stepNumber === agent.maxSteps - 1 ? { toolChoice: "none" } : {},
+      maxRetries: 0,
+      abortSignal: signal,
+      onError: ({ error }) => {
+        fault ??= error;
+      },
+    });
+    const chunks = sdk.toUIMessageStream({
+      stream: answer.stream,
+      generateMessageId: () => messageId,
+      messageMetadata: ({ part }) => part.type === "start" ? { runId } : undefined,
+      onError: tools.toolErrorText,
+    });
+    try {
+      context.signal.throwIfAborted();
+      let finished = false;
+      for await (const chunk of chunks) {
+        if (chunk.type === "error" || chunk.type === "abort") break;
+        finished ||= chunk.type === "finish";
+        yield chunk;
+      }
+      if (!finished) throw fault ?? new Error("The answer ended early");
+    } catch (error) {
+      context.signal.throwIfAborted();
+      throw toModelFault(error);
+    } finally {
+      left.abort();
+    }
+  }
+
+  return {
+    name: options.name,
+    get degraded() {
+      return model.degraded;
+    },
+    stream,
+  };
+}
+
+/** The conversation as the SDK takes it. An answer that never got to a word is left out. */
+function toMessages(turns: readonly ModelTurn[]): ModelMessage[] {
+  const spoken = turns.filter(({ text }) => text.trim() !== "");
+  if (spoken.at(-1)?.role !== "user") {
+    throw new AppError("INTERNAL", { cause: new Error("The last turn must be the user's") });
+  }
+  return spoken.map(({ role, text }) => ({ role, content: text }));
+}

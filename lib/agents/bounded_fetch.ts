@@ -1,0 +1,99 @@
+/**
+ * `fetch` for a model endpoint that nobody vouches for: bounded memory, and
+ * errors without an address.
+ *
+ * @module
+ */
+import { BrokenAnswer, EndpointRefusal, withoutAddress } from "./model_faults.ts";
+
+/** What {@linkcode boundedFetch} allows. */
+export interface FetchBounds {
+  /** Longest server-sent event, bytes. The SDK's parser holds a whole one in memory. */
+  readonly maxEventBytes: number;
+  /** Longest document of a failed call, bytes; the rest is not read. */
+  readonly maxErrorBytes: number;
+}
+
+/** An event is some hundred bytes; a whole tool call in one is the longest that is usual. */
+export const DEFAULT_FETCH_BOUNDS: FetchBounds = {
+  maxEventBytes: 1_048_576,
+  maxErrorBytes: 16_384,
+};
+
+/** The `fetch` that the SDK takes. */
+export type Fetch = typeof globalThis.fetch;
+
+/**
+ * Wraps `fetch`: an answer's body fails once an event outgrows its bound, a failed call's
+ * document is cut at its own.
+ *
+ * @throws {EndpointRefusal} where no response came. An abort passes as it is.
+ */
+export function boundedFetch(
+  fetch: Fetch,
+  bounds: FetchBounds = DEFAULT_FETCH_BOUNDS,
+): Fetch {
+  return async (input, init) => {
+    let response: Response;
+    try {
+      response = await fetch(input, init);
+    } catch (error) {
+      if (init?.signal?.aborted) throw error;
+      const why = error instanceof Error ? withoutAddress(error.message) : "no reason given";
+      throw new EndpointRefusal(`The model endpoint cannot be reached: ${why}`);
+    }
+    const { body, status, statusText, headers } = response;
+    if (body === null) return response;
+    const bounded = response.ok
+      ? body.pipeThrough(limitEvents(bounds.maxEventBytes))
+      : takeBytes(body, bounds.maxErrorBytes);
+    return new Response(bounded, { status, statusText, headers });
+  };
+}
+
+const LF = 10;
+const CR = 13;
+
+/** Fails once more than `maxBytes` have come since the last blank line. */
+function limitEvents(maxBytes: number): TransformStream<Uint8Array, Uint8Array> {
+  let eventBytes = 0;
+  let lineBytes = 0;
+  let previous = 0;
+  return new TransformStream({
+    transform(block, controller) {
+      for (const byte of block) {
+        if (byte === LF && previous === CR) {
+          // The second half of one line end.
+        } else if (byte === LF || byte === CR) {
+          if (lineBytes === 0) eventBytes = 0;
+          lineBytes = 0;
+        } else {
+          lineBytes++;
+        }
+        previous = byte;
+        if (++eventBytes > maxBytes) {
+          throw new BrokenAnswer(`an event is longer than ${maxBytes} bytes`);
+        }
+      }
+      controller.enqueue(block);
+    },
+  });
+}
+
+/** The first `maxBytes` of `body`; then its source is let go. */
+function takeBytes(body: ReadableStream<Uint8Array>, maxBytes: number): ReadableStream<Uint8Array> {
+  const reader = body.getReader();
+  let left = maxBytes;
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await reader.read();
+      if (done) return controller.close();
+      controller.enqueue(value.subarray(0, left));
+      left -= Math.min(left, value.byteLength);
+      if (left > 0) return;
+      controller.close();
+      await reader.cancel();
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
+}

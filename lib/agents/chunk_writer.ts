@@ -1,0 +1,123 @@
+/**
+ * Stores a run's chunks in batches while they stream, by time and by size.
+ *
+ * @module
+ */
+import { delay } from "@std/async/delay";
+import { AppError } from "../errors.ts";
+import type { ChunkLog } from "../threads/chunk_log.ts";
+import { UnknownCommitError } from "../threads/store.ts";
+import type { RunClaim } from "../threads/thread_edit.ts";
+
+/** Longest wait of a chunk, milliseconds: a follower elsewhere sees it within 500 ms. */
+const BATCH_MS = 100;
+
+/** Characters of a batch: with JSON's escapes it mostly fits one value of the store. */
+const BATCH_CHARACTERS = 48_000;
+
+/** Wait before a batch that could not be stored is tried again, milliseconds. */
+const RETRY_MS = 500;
+
+/** What a {@linkcode ChunkWriter} tells. After the last two nothing more is written. */
+export interface WriterEvents {
+  /** A batch was stored. */
+  readonly onSaved: () => void;
+  /** The run turned out to be another's. */
+  readonly onFenced: () => void;
+  /** Something happened that should not. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Writes one attempt's chunks. Batches go one after another, in order. */
+export class ChunkWriter {
+  readonly #log: ChunkLog;
+  readonly #claim: RunClaim;
+  readonly #events: WriterEvents;
+  #waiting: string[] = [];
+  #characters = 0;
+  #saved = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #writing: Promise<void> | null = null;
+  #stopped = false;
+
+  /** Writes for `claim`. */
+  constructor(
+    log: ChunkLog,
+    claim: RunClaim,
+    events: WriterEvents,
+  ) {
+    this.#log = log;
+    this.#claim = claim;
+    this.#events = events;
+  }
+
+  /** Takes the next chunk, as JSON. */
+  push(chunk: string): void {
+    if (this.#stopped) return;
+    this.#waiting.push(chunk);
+    this.#characters += chunk.length;
+    if (this.#characters >= BATCH_CHARACTERS) this.#start();
+    else this.#timer ??= setTimeout(() => this.#start(), BATCH_MS);
+  }
+
+  /** Resolves when all that was pushed is stored, or nothing more will be. */
+  async flush(): Promise<void> {
+    this.#start();
+    await this.#writing;
+  }
+
+  /** Ends it: what waits is dropped. Resolves when no write is under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#waiting = [];
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#writing;
+  }
+
+  #start(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#writing !== null || this.#stopped) return;
+    this.#writing = this.#write().finally(() => {
+      this.#writing = null;
+    });
+  }
+
+  async #write(): Promise<void> {
+    while (this.#waiting.length > 0 && !this.#stopped) {
+      const batch = this.#waiting;
+      this.#waiting = [];
+      this.#characters = 0;
+      await this.#saveUntilDone(batch);
+      this.#saved += batch.length;
+    }
+  }
+
+  async #saveUntilDone(batch: readonly string[]): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        if (await this.#log.save(this.#claim, this.#saved, batch)) {
+          this.#events.onSaved();
+        } else {
+          this.#stopped = true;
+          this.#events.onFenced();
+        }
+        return;
+      } catch (error) {
+        // The same batch under the same key and fence: repeating it changes nothing.
+        if (!isPassing(error)) {
+          this.#stopped = true;
+          return this.#events.onFault(error);
+        }
+        await delay(RETRY_MS);
+      }
+    }
+  }
+}
+
+/** Whether the store may take the same write later. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof UnknownCommitError ||
+    error instanceof AppError && error.code === "STORE_UNAVAILABLE";
+}

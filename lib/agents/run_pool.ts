@@ -1,0 +1,165 @@
+/**
+ * The runs that stream on this instance: each holds a place, publishes what it
+ * appends, and hands its place to the next run of its thread.
+ *
+ * @module
+ */
+import type { FanOut } from "../chat/fan_out.ts";
+import type { ChunkLog } from "../threads/chunk_log.ts";
+import type { Incarnation } from "../threads/keys.ts";
+import type { ThreadRef } from "../threads/records.ts";
+import type { Change } from "../threads/run_steps.ts";
+import { UnknownCommitError } from "../threads/store.ts";
+import type { RunClaim } from "../threads/thread_edit.ts";
+import { RunExecution, type RunParts } from "./run_execution.ts";
+import { RunSlots } from "./slots.ts";
+
+/** What a {@linkcode RunPool} tells, for metrics, logs and takeovers. */
+export interface RunPoolEvents {
+  /** Runs that stream here now. */
+  readonly onRunsActive: (count: number) => void;
+  /** A run ended here. */
+  readonly onRunEnded: (outcome: string) => void;
+  /** A thread's log or chunks grew here: other instances may want to know. */
+  readonly onChange: (thread: Incarnation) => void;
+  /** The thread may have a run that nobody here streams. */
+  readonly onOrphan: (thread: ThreadRef) => void;
+  /** Something failed in the background. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** What a {@linkcode RunPool} works with. */
+export interface RunPoolParts {
+  readonly run: RunParts;
+  readonly chunks: ChunkLog;
+  readonly fanOut: FanOut;
+  readonly limits: { readonly runs: number; readonly runsPerSubject: number };
+  readonly events: RunPoolEvents;
+}
+
+/** Wait before an ended run's chunks are removed: followers elsewhere read the last ones until then. */
+const DISCARD_DELAY_MS = 10_000;
+
+/** Streams claimed runs until {@linkcode drain}. */
+export class RunPool {
+  readonly #parts: RunPoolParts;
+  readonly #slots: RunSlots;
+  readonly #running = new Map<string, RunExecution>();
+  readonly #background = new Set<Promise<void>>();
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
+  #draining = false;
+
+  /** Makes an empty pool. */
+  constructor(parts: RunPoolParts) {
+    this.#parts = parts;
+    this.#slots = new RunSlots(parts.limits);
+  }
+
+  /** The thread's run that streams here. */
+  get(thread: Incarnation): RunExecution | undefined {
+    return this.#running.get(nameOf(thread));
+  }
+
+  /** Runs a transaction that may start a run, with a place for it where there is one. */
+  async withSlot<C extends Change>(
+    ref: ThreadRef,
+    transaction: (mayStart: boolean) => Promise<C>,
+  ): Promise<C> {
+    const taken = this.#slots.tryTake(ref.subject);
+    let used = false;
+    try {
+      const change = await transaction(taken);
+      used = change.claim !== null;
+      this.adopt(change, taken);
+      return change;
+    } catch (error) {
+      // The commit may have started a run.
+      if (error instanceof UnknownCommitError) this.#parts.events.onOrphan(ref);
+      throw error;
+    } finally {
+      if (taken && !used) this.#slots.release(ref.subject);
+    }
+  }
+
+  /** Makes a change known here and acts on it. `slotTaken`: a started run has its place already. */
+  adopt({ thread, appended, claim, cancel }: Change, slotTaken = false): void {
+    const { fanOut, events } = this.#parts;
+    fanOut.publish(thread, appended);
+    if (appended.length > 0 || cancel !== null) events.onChange(thread);
+    const run = this.get(thread);
+    if (cancel !== null && run?.claim.runId === cancel) run.cancel();
+    if (claim !== null) {
+      if (!slotTaken) this.#slots.take(thread.subject);
+      this.inBackground(this.#execute(claim));
+    } else if (run === undefined && (appended.length > 0 || cancel !== null)) {
+      // It waits behind, or cancels, a run whose owner may be dead.
+      events.onOrphan(thread);
+    }
+  }
+
+  /** Does `work` while the server serves; a drain waits for it. */
+  inBackground(work: Promise<void>): void {
+    const task = work.catch(this.#parts.events.onFault);
+    this.#background.add(task);
+    void task.finally(() => this.#background.delete(task));
+  }
+
+  /** Gives every run up and waits until that is stored. No run streams after this. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const run of this.#running.values()) run.release();
+    while (this.#background.size > 0) await Promise.all(this.#background);
+  }
+
+  /** Streams a claimed run and those that follow it in its thread, all in one place. */
+  async #execute(first: RunClaim): Promise<void> {
+    let claim: RunClaim | null = first;
+    try {
+      while (claim !== null) claim = await this.#executeOne(claim);
+    } finally {
+      this.#slots.release(first.thread.subject);
+    }
+  }
+
+  /** Streams one run; returns the next of its thread, already claimed. */
+  async #executeOne(claim: RunClaim): Promise<RunClaim | null> {
+    const { fanOut, events } = this.#parts;
+    const { thread, runId } = claim;
+    const run = new RunExecution(claim, this.#parts.run);
+    this.#running.set(nameOf(thread), run);
+    events.onRunsActive(this.#running.size);
+    try {
+      if (this.#draining) run.release();
+      const result = await run.execute();
+      if (result.kind === "finished") {
+        events.onRunEnded(result.answer.outcome);
+        fanOut.publish(thread, result.change.appended);
+        this.#discardLater(thread, runId);
+        return result.change.claim;
+      }
+      if (result.kind === "lost") {
+        fanOut.poke(thread);
+        events.onOrphan(thread);
+      }
+      return null;
+    } finally {
+      if (this.get(thread) === run) this.#running.delete(nameOf(thread));
+      events.onRunsActive(this.#running.size);
+      events.onChange(thread);
+    }
+  }
+
+  #discardLater(thread: Incarnation, runId: string): void {
+    if (this.#draining) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.inBackground(this.#parts.chunks.discard(thread, runId));
+    }, DISCARD_DELAY_MS);
+    this.#timers.add(timer);
+  }
+}
+
+function nameOf({ subject, threadId, generation }: Incarnation): string {
+  return `${threadId} ${generation} ${subject}`;
+}

@@ -1,0 +1,234 @@
+/**
+ * The agent supervisor: takes messages into the log, runs their agents, and
+ * sees to it that every run ends, here or elsewhere.
+ *
+ * @module
+ */
+import type { FanOut } from "../chat/fan_out.ts";
+import type { OnBusy } from "../chat/protocol.ts";
+import { AppError } from "../errors.ts";
+import type { ChunkLog } from "../threads/chunk_log.ts";
+import type { Incarnation } from "../threads/keys.ts";
+import type { MessagePart, ThreadRef } from "../threads/records.ts";
+import type { RunEnds } from "../threads/run_ends.ts";
+import type { RunLog, Sent } from "../threads/run_log.ts";
+import type { Change } from "../threads/run_steps.ts";
+import { answerId, type RunClaim, type UnfencedClaim } from "../threads/thread_edit.ts";
+import type { ThreadLog } from "../threads/thread_log.ts";
+import { AnswerFolder } from "./fold.ts";
+import { readConversation } from "./history.ts";
+import type { AnswerModel, Chunk } from "./model.ts";
+import type { AgentRegistry } from "./registry.ts";
+import { RunPool, type RunPoolEvents } from "./run_pool.ts";
+import { TakeoverWatch } from "./takeover_watch.ts";
+
+/** What the supervisor tells its instance of, for metrics and logs. */
+export interface SupervisorEvents extends Omit<RunPoolEvents, "onOrphan"> {
+  /** A message was stored for the first time. */
+  readonly onMessageStored: () => void;
+  /** A run showed its first chunk, seconds after its start. */
+  readonly onFirstChunk: (seconds: number) => void;
+  /** A run was taken over. */
+  readonly onTakeover: () => void;
+}
+
+/** What the supervisor works with. All of it stays its builder's. */
+export interface SupervisorParts {
+  readonly instanceId: string;
+  readonly threads: ThreadLog;
+  readonly runs: RunLog;
+  readonly ends: RunEnds;
+  readonly chunks: ChunkLog;
+  readonly fanOut: FanOut;
+  readonly agents: AgentRegistry;
+  /** The model, or null while its start-up phase has not succeeded. */
+  readonly model: () => AnswerModel | null;
+  readonly limits: {
+    readonly runs: number;
+    readonly runsPerSubject: number;
+    readonly answerBytes: number;
+    readonly messageBytes: number;
+  };
+  readonly events: SupervisorEvents;
+}
+
+/** A message as a client sends it. */
+export interface MessageRequest {
+  readonly message: { readonly id: string; readonly text: string };
+  readonly agent?: string | undefined;
+  readonly onBusy?: OnBusy | undefined;
+}
+
+/** Runs agents on behalf of one instance, from its making until {@linkcode drain}. */
+export class AgentSupervisor {
+  readonly #parts: SupervisorParts;
+  readonly #pool: RunPool;
+  readonly #takeovers: TakeoverWatch;
+
+  /** Supervises through `parts`; nothing happens before the first message or recovery. */
+  constructor(parts: SupervisorParts) {
+    this.#parts = parts;
+    const { chunks, fanOut, limits, events } = parts;
+    this.#takeovers = new TakeoverWatch({
+      tryOnce: (ref) => this.#takeOver(ref),
+      onFault: events.onFault,
+    });
+    this.#pool = new RunPool({
+      run: {
+        ends: parts.ends,
+        chunks,
+        fanOut,
+        instanceId: parts.instanceId,
+        maxAnswerBytes: limits.answerBytes,
+        answer: (claim, signal) => this.#answer(claim, signal),
+        onFirstChunk: events.onFirstChunk,
+        onSaved: ({ thread }) => events.onChange(thread),
+        onFault: events.onFault,
+      },
+      chunks,
+      fanOut,
+      limits,
+      events: { ...events, onOrphan: (ref) => this.watch(ref) },
+    });
+  }
+
+  /**
+   * Stores a message and starts or queues its run. Resolves when it is stored durably.
+   *
+   * @throws {AppError} `INVALID_REQUEST` for an unknown agent, `MESSAGE_TOO_LARGE`,
+   * `IDEMPOTENCY_CONFLICT`, `RUN_ACTIVE`, `TOO_MANY_RUNS`, `STORE_UNAVAILABLE`: nothing is stored.
+   * @throws {UnknownCommitError} where nobody can tell: say nothing to the client.
+   */
+  async send(ref: ThreadRef, { message, agent, onBusy = "queue" }: MessageRequest): Promise<Sent> {
+    const { agents, runs, limits, events } = this.#parts;
+    const { name } = agent === undefined ? agents.default : agents.get(agent) ?? unknownAgent();
+    if (utf8Length(message.text) > limits.messageBytes) throw new AppError("MESSAGE_TOO_LARGE");
+    const sent = await this.#pool.withSlot(
+      ref,
+      (mayStart) => runs.send(ref, { ...message, agent: name, onBusy, mayStart }),
+    );
+    if (!sent.duplicate) events.onMessageStored();
+    return sent;
+  }
+
+  /**
+   * Starts or queues a new run for the thread's last user message.
+   *
+   * @throws {AppError} `NOT_FOUND`, `INVALID_REQUEST`, `RUN_ACTIVE`, `TOO_MANY_RUNS`, `STORE_UNAVAILABLE`
+   * @throws {UnknownCommitError} where nobody can tell.
+   */
+  async regenerate(ref: ThreadRef, onBusy: OnBusy = "queue"): Promise<Change & { runId: string }> {
+    return await this.#pool.withSlot(
+      ref,
+      (mayStart) => this.#parts.runs.regenerate(ref, { onBusy, mayStart }),
+    );
+  }
+
+  /**
+   * Asks a run to end; one that has ended already stays as it is.
+   *
+   * @throws {AppError} `NOT_FOUND`, `STORE_UNAVAILABLE`
+   */
+  async cancel(ref: ThreadRef, runId: string): Promise<void> {
+    this.#pool.adopt(await this.#parts.runs.cancel(ref, runId));
+  }
+
+  /**
+   * Deletes a thread; its runs end without a word.
+   *
+   * @throws {AppError} `NOT_FOUND`, `STORE_UNAVAILABLE`
+   */
+  async deleteThread(ref: ThreadRef): Promise<void> {
+    const thread = await this.#parts.threads.delete(ref);
+    this.#pool.get(thread)?.abandon();
+    this.#parts.fanOut.delete(thread);
+    this.#parts.events.onChange(thread);
+    this.#pool.inBackground(this.#parts.threads.sweep());
+  }
+
+  /** Sees to it that the thread's active run, if any, has a living owner; returns at once. */
+  watch(ref: ThreadRef): void {
+    this.#takeovers.watch(ref);
+  }
+
+  /** Reads a thread after another instance moved it, and ends its run here if it was asked to. */
+  async refresh(thread: Incarnation): Promise<void> {
+    const head = await this.#parts.threads.head(thread);
+    const run = this.#pool.get(thread);
+    if (run === undefined) {
+      if (head?.active) this.watch(thread);
+      return;
+    }
+    if (head?.generation !== thread.generation) run.abandon();
+    else if (head.cancelRequested && head.active?.runId === run.claim.runId) run.cancel();
+  }
+
+  /**
+   * Takes over the runs that nobody owns, and keeps looking for more. Removes
+   * what is left of deleted threads. Resolves to the number of runs looked into.
+   *
+   * @throws {AppError} `STORE_UNAVAILABLE`
+   */
+  async recover(): Promise<number> {
+    const orphans = await this.#parts.ends.orphans();
+    for (const ref of orphans) this.watch(ref);
+    await this.#parts.threads.sweep();
+    this.#takeovers.keepLooking(() => this.#parts.ends.orphans());
+    return orphans.length;
+  }
+
+  /** Gives every run up and waits until that is stored. No run starts after this. */
+  async drain(): Promise<void> {
+    this.#takeovers.stop();
+    await this.#pool.drain();
+  }
+
+  async #answer(claim: RunClaim, signal: AbortSignal): Promise<AsyncIterable<Chunk>> {
+    const { agents, threads, model: currentModel } = this.#parts;
+    const model = currentModel();
+    if (model === null) throw new AppError("MODEL_UNAVAILABLE");
+    const { thread: { subject, threadId }, runId } = claim;
+    const turns = await readConversation(threads, claim);
+    return model.stream({
+      // An agent that is gone since the message was stored is replaced by nobody in silence.
+      agent: agents.get(claim.agent) ?? unknownAgent(),
+      turns,
+      context: { subject, threadId, signal },
+      messageId: answerId(runId),
+      runId,
+    });
+  }
+
+  async #takeOver(ref: ThreadRef): Promise<number | null> {
+    const { ends, events, threads, fanOut, instanceId } = this.#parts;
+    const takeover = await ends.takeOver(ref, (run) => this.#partsOf(run));
+    if (takeover.kind === "idle") return null;
+    if (takeover.kind === "taken") {
+      events.onTakeover();
+      if (takeover.outcome !== null) events.onRunEnded(takeover.outcome);
+      this.#pool.adopt(takeover.change);
+      return null;
+    }
+    const head = await threads.head(ref);
+    const topic = head && { ...ref, generation: head.generation };
+    if (topic === null || this.#pool.get(topic) !== undefined) return null;
+    // Nobody here waits for another instance's run.
+    if (takeover.owner !== instanceId && !fanOut.hasListeners(topic)) return null;
+    return takeover.expiresAtMs;
+  }
+
+  async #partsOf(run: UnfencedClaim): Promise<{ parts: MessagePart[]; chunkCount: number }> {
+    const folder = new AnswerFolder();
+    const chunks = await this.#parts.chunks.read(run, 0);
+    for (const chunk of chunks) folder.add(JSON.parse(chunk) as Chunk);
+    return { parts: folder.parts(), chunkCount: chunks.length };
+  }
+}
+
+function unknownAgent(): never {
+  throw new AppError("INVALID_REQUEST", { detail: "The agent is not known" });
+}
+
+function utf8Length(text: string): number {
+  return new TextEncoder().encode(text).length;
+}

@@ -1,0 +1,88 @@
+/**
+ * Waits for the leases of runs that stream elsewhere, and takes a run over when
+ * its lease has run out.
+ *
+ * @module
+ */
+import { delay } from "@std/async/delay";
+import type { ThreadRef } from "../threads/records.ts";
+import { isPassing } from "./chunk_writer.ts";
+
+/** Wait before a store that failed is asked again, milliseconds. */
+const STORE_RETRY_MS = 1_000;
+
+/** Longest wait between two looks at a lease that its owner keeps renewing, milliseconds. */
+const LOOK_MS = 3_000;
+
+/** Time between two looks for runs that nobody owns, milliseconds; spread, so that instances take turns. */
+const LOOK_AROUND_MS = { least: 15_000, spread: 15_000 } as const;
+
+/** Watches threads, each at most once at a time. */
+export class TakeoverWatch {
+  readonly #watched = new Set<string>();
+  readonly #stop = new AbortController();
+  readonly #tryOnce: (ref: ThreadRef) => Promise<number | null>;
+  readonly #onFault: (error: unknown) => void;
+
+  /**
+   * Watches through `tryOnce`, which takes a run over if it can and returns when
+   * to try again, in milliseconds since the epoch, or null where that is over.
+   */
+  constructor(parts: {
+    tryOnce: (ref: ThreadRef) => Promise<number | null>;
+    onFault: (error: unknown) => void;
+  }) {
+    this.#tryOnce = parts.tryOnce;
+    this.#onFault = parts.onFault;
+  }
+
+  /** Begins to watch a thread, unless it is watched already. */
+  watch({ subject, threadId }: ThreadRef): void {
+    const name = `${threadId} ${subject}`;
+    if (this.#watched.has(name) || this.#stop.signal.aborted) return;
+    this.#watched.add(name);
+    void this.#loop({ subject, threadId }).catch((error) => {
+      if (!this.#stop.signal.aborted) this.#onFault(error);
+    }).finally(() => this.#watched.delete(name));
+  }
+
+  /** Looks for threads to watch again and again, through `find`. */
+  keepLooking(find: () => Promise<readonly ThreadRef[]>): void {
+    const { signal } = this.#stop;
+    const look = async (): Promise<void> => {
+      while (!signal.aborted) {
+        const waitMs = LOOK_AROUND_MS.least + Math.random() * LOOK_AROUND_MS.spread;
+        await delay(waitMs, { signal });
+        try {
+          for (const ref of await find()) this.watch(ref);
+        } catch (error) {
+          if (!isPassing(error)) throw error;
+        }
+      }
+    };
+    void look().catch((error) => {
+      if (!signal.aborted) this.#onFault(error);
+    });
+  }
+
+  /** Ends every watch. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  async #loop(ref: ThreadRef): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      let waitMs = STORE_RETRY_MS;
+      try {
+        const againAtMs = await this.#tryOnce(ref);
+        if (againAtMs === null) return;
+        // A little late on purpose: instances that wait for one lease do not come as one.
+        waitMs = Math.min(Math.max(againAtMs - Date.now(), 0), LOOK_MS) + Math.random() * 500;
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+      }
+      await delay(waitMs, { signal });
+    }
+  }
+}

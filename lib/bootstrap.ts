@@ -1,0 +1,191 @@
+/**
+ * The composition root: the only module that constructs services. Each phase
+ * builds one, from the configuration and from what the phases before it built.
+ *
+ * @module
+ */
+import { loadModel } from "./agents/ai_sdk_model.ts";
+import { AgentRegistry, defaultAgents } from "./agents/registry.ts";
+import { AgentSupervisor } from "./agents/supervisor.ts";
+import { loadKeys } from "./auth/keys.ts";
+import { TokenVerifier } from "./auth/verifier.ts";
+import { FanOut } from "./chat/fan_out.ts";
+import type { Config } from "./config.ts";
+import type { Logger } from "./observe/log.ts";
+import type { Metrics } from "./observe/metrics.ts";
+import { createPrometheus, type Exposition } from "./observe/prometheus.ts";
+import type { Services } from "./services.ts";
+import type { StartupBarrier } from "./startup/barrier.ts";
+import { phase, plan } from "./startup/phases.ts";
+import { Startup } from "./startup/startup.ts";
+import { supervisorRecorder } from "./observe/supervisor_recorder.ts";
+import { ChunkLog } from "./threads/chunk_log.ts";
+import { KvStore } from "./threads/kv_store.ts";
+import { RunEnds } from "./threads/run_ends.ts";
+import { RunLog } from "./threads/run_log.ts";
+import { LogSearch } from "./threads/search.ts";
+import type { Store } from "./threads/store.ts";
+import { ThreadLog } from "./threads/thread_log.ts";
+import { ThreadReader } from "./threads/thread_reader.ts";
+import { StoreProbe } from "./observe/store_probe.ts";
+
+/** What the bootstrap is given. */
+export interface BootstrapOptions {
+  readonly config: Config;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Names this process among those that share a database. */
+  readonly instanceId: string;
+  /** Whether the database is a remote one although no address is configured: on Deno Deploy. */
+  readonly onDeploy: boolean;
+  /** Opens when every critical service is ready. */
+  readonly services: StartupBarrier<Services>;
+  /** Opens when tokens can be verified. */
+  readonly keys: StartupBarrier<TokenVerifier>;
+}
+
+/** What the bootstrap makes. */
+export interface Bootstrapped {
+  /** Builds the services once it is started, and gives them back once it is stopped. */
+  readonly startup: Startup<Services>;
+  /** Renders all metrics. */
+  readonly metricsText: () => Promise<Exposition>;
+}
+
+/** Prepares the start-up; nothing happens before it is started. */
+export function bootstrap(options: BootstrapOptions): Bootstrapped {
+  const { config, metrics, log, instanceId } = options;
+  const prometheus = createPrometheus();
+  metrics.attach(prometheus.sink);
+  const fanOut = new FanOut();
+
+  const keys = phase({
+    name: "keys",
+    critical: true,
+    async run(context) {
+      const { keys, ...rules } = config.auth;
+      const { algorithms } = rules;
+      return new TokenVerifier(await loadKeys({ ...keys, algorithms }, context), rules);
+    },
+    dispose: (verifier) => verifier.close(),
+  });
+
+  const store = phase({
+    name: "store",
+    critical: true,
+    async run({ signal }) {
+      const kv = await Deno.openKv(config.kv.path);
+      const store = new KvStore(kv, {
+        remote: options.onDeploy || /^https?:/i.test(config.kv.path ?? ""),
+        instanceId,
+        onOperation: (operation, seconds) =>
+          metrics.record("store_operation_seconds", { operation }, seconds),
+        onAvailability: (available, error) =>
+          available ? log.info("The store is back") : log.error("The store is lost", { error }),
+      });
+      try {
+        await store.probe();
+        signal.throwIfAborted();
+        return store;
+      } catch (error) {
+        store.close();
+        throw error;
+      }
+    },
+    dispose: (store) => store.close(),
+  });
+
+  const threads = phase({
+    name: "threads",
+    critical: true,
+    after: { store },
+    run: ({ store }) => Promise.resolve(threadParts(store, { instanceId, fanOut })),
+  });
+
+  const model = phase({
+    name: "model",
+    critical: false,
+    run: () => {
+      const { name: model, ...endpoint } = config.model;
+      return loadModel({ ...endpoint, model, silenceMs: config.limits.modelSilenceMs });
+    },
+  });
+
+  const agents = phase({
+    name: "agents",
+    critical: true,
+    after: { threads, model },
+    run: ({ threads, model }) =>
+      Promise.resolve(
+        new AgentSupervisor({
+          ...threads,
+          instanceId,
+          fanOut,
+          agents: new AgentRegistry(defaultAgents({
+            instructions: config.agentInstructions,
+            search: new LogSearch(threads.threads),
+          })),
+          model: () => model.current ?? null,
+          limits: config.limits,
+          events: supervisorRecorder(metrics, log),
+        }),
+      ),
+    dispose: (supervisor) => supervisor.drain(),
+  });
+
+  const recovery = phase({
+    name: "recovery",
+    critical: false,
+    after: { agents },
+    run: ({ agents }) => agents.recover(),
+  });
+
+  const startup = new Startup({
+    plan: plan({ keys, store, threads, model, agents, recovery }, (built): Services => {
+      const probe = new StoreProbe(built.store);
+      return {
+        verifier: built.keys,
+        threads: built.threads.threads,
+        reader: built.threads.reader,
+        supervisor: built.agents,
+        fanOut,
+        available: () => built.store.available,
+        degraded: () => degradedOf(built),
+        probe: () => probe.ask(),
+      };
+    }),
+    barrier: options.services,
+    timeoutMs: config.startup.timeoutMs,
+  });
+  startup.openEarly(keys, options.keys);
+  return { startup, metricsText: prometheus.render };
+}
+
+/** The thread's parts, all on one store. */
+function threadParts(
+  store: Store,
+  { instanceId, fanOut }: { instanceId: string; fanOut: FanOut },
+): { threads: ThreadLog; runs: RunLog; ends: RunEnds; chunks: ChunkLog; reader: ThreadReader } {
+  const threads = new ThreadLog(store);
+  const chunks = new ChunkLog(store);
+  return {
+    threads,
+    chunks,
+    runs: new RunLog(store, instanceId),
+    ends: new RunEnds(store, instanceId),
+    reader: new ThreadReader({ store, threads, chunks, fanOut }),
+  };
+}
+
+/** The optional phases that have no result, and a model that fails. */
+function degradedOf(
+  { model, recovery }: {
+    model: { readonly current: { readonly degraded: boolean } | undefined };
+    recovery: { readonly current: unknown };
+  },
+): string[] {
+  return [
+    ...(model.current === undefined || model.current.degraded ? ["model"] : []),
+    ...(recovery.current === undefined ? ["recovery"] : []),
+  ];
+}

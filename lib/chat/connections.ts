@@ -1,0 +1,84 @@
+/**
+ * The open sockets of this instance: how many a subject has, who is told of a
+ * drain, and who goes first where memory is short.
+ *
+ * @module
+ */
+import type { ChatSession } from "./session.ts";
+
+/** Longest time over which clients are told to come back after a drain, milliseconds. */
+const RECONNECT_SPREAD_MS = 3_000;
+
+/** One place among a subject's open sockets. */
+export interface Connection {
+  /** Names the session that holds the place. */
+  register(session: ChatSession): void;
+  /** Gives the place back. Again changes nothing. */
+  release(): void;
+}
+
+/** Counts and holds sessions. */
+export class Connections {
+  readonly #perSubject: number;
+  readonly #bySubject = new Map<string, number>();
+  readonly #sessions = new Set<ChatSession>();
+  readonly #onCount: (count: number) => void;
+  #count = 0;
+
+  /** Allows `perSubject` sockets for one subject; `onCount` is told how many there are. */
+  constructor(options: { perSubject: number; onCount: (count: number) => void }) {
+    this.#perSubject = options.perSubject;
+    this.#onCount = options.onCount;
+  }
+
+  /** Sockets that hold a place. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Takes a place; null where the subject has all it may have. */
+  tryTake(subject: string): Connection | null {
+    const own = this.#bySubject.get(subject) ?? 0;
+    if (own >= this.#perSubject) return null;
+    this.#bySubject.set(subject, own + 1);
+    this.#onCount(++this.#count);
+    let held: ChatSession | null = null;
+    let released = false;
+    return {
+      register: (session) => {
+        if (released) return;
+        held = session;
+        this.#sessions.add(session);
+      },
+      release: () => {
+        if (released) return;
+        released = true;
+        if (held !== null) this.#sessions.delete(held);
+        const left = (this.#bySubject.get(subject) ?? 0) - 1;
+        if (left > 0) this.#bySubject.set(subject, left);
+        else this.#bySubject.delete(subject);
+        this.#onCount(--this.#count);
+      },
+    };
+  }
+
+  /** Tells every session of the drain and closes it; each is to come back at a time of its own. */
+  drain(): void {
+    for (const session of [...this.#sessions]) session.drain(reconnectAfterMs());
+  }
+
+  /** Closes the sessions whose readers have left most unread, an eighth of them and at least one. */
+  shedHeaviest(): void {
+    const heaviest = [...this.#sessions]
+      .filter(({ unsentBytes }) => unsentBytes > 0)
+      .sort((a, b) => b.unsentBytes - a.unsentBytes);
+    for (const session of heaviest.slice(0, Math.ceil(heaviest.length / 8))) {
+      session.close(1013, "Slow consumer");
+    }
+  }
+}
+
+/** A moment at which one client should come back, spread so that not all come as one. */
+export function reconnectAfterMs(): number {
+  return Math.round(Math.random() * RECONNECT_SPREAD_MS);
+}

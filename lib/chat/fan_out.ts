@@ -1,0 +1,159 @@
+/**
+ * Live delivery within this instance: what is appended to a thread or streamed
+ * by a run goes to every listener of that thread, each frame encoded once.
+ *
+ * @module
+ */
+import { encodeChunks, encodeFrame, type Entry } from "./protocol.ts";
+
+/** One incarnation of a subject's thread. */
+export interface Topic {
+  readonly subject: string;
+  readonly threadId: string;
+  readonly generation: string;
+}
+
+/** One attempt of a run in a topic. */
+export interface RunAttempt {
+  readonly runId: string;
+  readonly attempt: number;
+}
+
+/** Who follows a topic. Its methods are called in the order of events and must not throw. */
+export interface TopicListener {
+  /** An entry was appended; `frame` is its encoded frame. */
+  onEntry(seq: number, entry: Entry, frame: string): void;
+  /** Chunks from `index` on, each JSON; `frame` encodes all of them. */
+  onChunks(run: RunAttempt, index: number, chunks: readonly string[], frame: string): void;
+  /** The log moved, perhaps by another instance: read it. */
+  onPoke(): void;
+  /** The thread was deleted; nothing follows. */
+  onDeleted(): void;
+}
+
+/** A run that streams on this instance. */
+export class LiveRun implements RunAttempt {
+  readonly runId: string;
+  readonly attempt: number;
+  readonly #chunks: string[] = [];
+  readonly #publish: (index: number, chunks: readonly string[]) => void;
+  #published = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Publishes through `publish`. Made by {@linkcode FanOut.begin}. */
+  constructor(run: RunAttempt, publish: (index: number, chunks: readonly string[]) => void) {
+    this.runId = run.runId;
+    this.attempt = run.attempt;
+    this.#publish = publish;
+  }
+
+  /** Every chunk of the attempt so far, each JSON. */
+  get chunks(): readonly string[] {
+    return this.#chunks;
+  }
+
+  /**
+   * Passes a chunk on: at once, or with those that arrive in the same burst
+   * behind the first, which never waits.
+   */
+  push(chunk: string): void {
+    this.#chunks.push(chunk);
+    if (this.#timer !== undefined) return;
+    this.flush();
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.flush();
+    }, 0);
+  }
+
+  /** Passes on what waits. */
+  flush(): void {
+    if (this.#published === this.#chunks.length) return;
+    const index = this.#published;
+    this.#published = this.#chunks.length;
+    this.#publish(index, this.#chunks.slice(index));
+  }
+
+  /** Passes on what waits, and no more. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.flush();
+  }
+}
+
+/** The topics that somebody listens to or that stream, on this instance. */
+export class FanOut {
+  readonly #listeners = new Map<string, Set<TopicListener>>();
+  readonly #live = new Map<string, LiveRun>();
+
+  /** Makes `listener` follow a topic from now on; the returned function ends that. */
+  subscribe(topic: Topic, listener: TopicListener): () => void {
+    const name = nameOf(topic);
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#listeners.get(name) === listeners) {
+        this.#listeners.delete(name);
+      }
+    };
+  }
+
+  /** Whether anybody follows the topic. */
+  hasListeners(topic: Topic): boolean {
+    return this.#listeners.has(nameOf(topic));
+  }
+
+  /** Delivers appended entries, in order. */
+  publish(topic: Topic, entries: readonly { readonly seq: number; readonly entry: Entry }[]): void {
+    const listeners = this.#listeners.get(nameOf(topic));
+    if (listeners === undefined) return;
+    for (const { seq, entry } of entries) {
+      const frame = encodeFrame({ type: "entry", threadId: topic.threadId, seq, entry });
+      for (const listener of [...listeners]) listener.onEntry(seq, entry, frame);
+    }
+  }
+
+  /** Tells the topic's listeners to read the log. */
+  poke(topic: Topic): void {
+    for (const listener of [...this.#listeners.get(nameOf(topic)) ?? []]) listener.onPoke();
+  }
+
+  /** Tells the topic's listeners that it is gone. */
+  delete(topic: Topic): void {
+    for (const listener of [...this.#listeners.get(nameOf(topic)) ?? []]) listener.onDeleted();
+    this.#listeners.delete(nameOf(topic));
+  }
+
+  /** Begins the live stream of a run, which is the topic's only one. */
+  begin(topic: Topic, run: RunAttempt): LiveRun {
+    const name = nameOf(topic);
+    const { threadId } = topic;
+    const live = new LiveRun(run, (index, chunks) => {
+      const listeners = this.#listeners.get(name);
+      if (listeners === undefined) return;
+      const { runId, attempt } = run;
+      const frame = encodeChunks({ threadId, runId, attempt, index }, chunks);
+      for (const listener of [...listeners]) listener.onChunks(run, index, chunks, frame);
+    });
+    this.#live.set(name, live);
+    return live;
+  }
+
+  /** Ends the live stream: what waited has been passed on. */
+  end(topic: Topic, live: LiveRun): void {
+    live.end();
+    if (this.#live.get(nameOf(topic)) === live) this.#live.delete(nameOf(topic));
+  }
+
+  /** The topic's run that streams on this instance. */
+  live(topic: Topic): LiveRun | null {
+    return this.#live.get(nameOf(topic)) ?? null;
+  }
+}
+
+function nameOf({ subject, threadId, generation }: Topic): string {
+  // Neither of the last two holds a space.
+  return `${threadId} ${generation} ${subject}`;
+}

@@ -1,0 +1,140 @@
+/**
+ * What each frame of a client does, once it is read and valid.
+ *
+ * @module
+ */
+import type { Principal } from "../auth/principal.ts";
+import { AppError } from "../errors.ts";
+import type { Services } from "../services.ts";
+import type { Topic } from "./fan_out.ts";
+import type { ClientFrame, ClientFrameOf, ServerFrame } from "./protocol.ts";
+import { type Outlet, Subscription, type SubscriptionStart } from "./subscription.ts";
+
+/** What handlers work with. */
+export interface FrameHandlersParts {
+  readonly services: Services;
+  readonly subject: string;
+  readonly outlet: Outlet;
+  readonly send: (frame: ServerFrame) => void;
+  /** Takes a principal of the same subject in place of the present one. */
+  readonly refresh: (principal: Principal) => void;
+}
+
+/** Threads open on one socket at most: bounds what one client makes the server follow. */
+const MAX_OPEN_THREADS = 1_000;
+
+/** Handles one session's frames, and holds its open threads. */
+export class FrameHandlers {
+  readonly #parts: FrameHandlersParts;
+  readonly #open = new Map<string, Subscription>();
+
+  /** Makes handlers without an open thread. */
+  constructor(parts: FrameHandlersParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Does what a frame asks for and answers it.
+   *
+   * @throws {AppError} what the client is to be told.
+   */
+  async handle(frame: Exclude<ClientFrame, { type: "ping" }>): Promise<void> {
+    switch (frame.type) {
+      case "message.send":
+        return await this.#sendMessage(frame);
+      case "message.regenerate":
+        return await this.#regenerate(frame);
+      case "thread.open":
+        return await this.#openThread(frame);
+      case "thread.close":
+        this.#closeThread(frame.threadId);
+        return this.#parts.send({ type: "ack", ref: frame.id });
+      case "run.cancel":
+        await this.#parts.services.supervisor.cancel(this.#ref(frame.threadId), frame.runId);
+        return this.#parts.send({ type: "ack", ref: frame.id });
+      case "auth.refresh":
+        return await this.#refresh(frame);
+      default:
+        frame satisfies never;
+    }
+  }
+
+  /** Closes every thread. */
+  close(): void {
+    for (const subscription of this.#open.values()) subscription.close();
+    this.#open.clear();
+  }
+
+  async #sendMessage(frame: ClientFrameOf<"message.send">): Promise<void> {
+    const { id: ref, threadId, message, agent, onBusy } = frame;
+    const { supervisor } = this.#parts.services;
+    if (!this.#isOpen(threadId)) this.#assertRoom();
+    const sent = await supervisor.send(this.#ref(threadId), { message, agent, onBusy });
+    const { seq, runId, duplicate } = sent;
+    this.#parts.send({ type: "ack", ref, threadId, seq, runId, duplicate });
+    const open = this.#open.get(threadId);
+    // A thread that was deleted and made anew has other entries under the same id.
+    if (open?.topic.generation === sent.thread.generation && !open.isClosed) return;
+    this.#follow(sent.thread, { afterSeq: seq - 1, run: null });
+  }
+
+  async #regenerate(frame: ClientFrameOf<"message.regenerate">): Promise<void> {
+    const { id: ref, threadId, onBusy } = frame;
+    const { supervisor } = this.#parts.services;
+    const { runId } = await supervisor.regenerate(this.#ref(threadId), onBusy);
+    this.#parts.send({ type: "ack", ref, threadId, runId });
+  }
+
+  async #openThread(frame: ClientFrameOf<"thread.open">): Promise<void> {
+    const { id: ref, threadId, afterSeq, run } = frame;
+    const { reader, supervisor } = this.#parts.services;
+    if (!this.#isOpen(threadId)) this.#assertRoom();
+    const { topic, head, start, recovered } = await reader.open(this.#ref(threadId), {
+      afterSeq,
+      run,
+    });
+    this.#closeThread(threadId);
+    const { headSeq, active: activeRun } = head;
+    this.#parts.send({ type: "thread.opened", ref, threadId, headSeq, activeRun, recovered });
+    this.#follow(topic, start);
+    if (activeRun !== null) supervisor.watch(topic);
+  }
+
+  async #refresh({ id: ref, token }: ClientFrameOf<"auth.refresh">): Promise<void> {
+    const principal = await this.#parts.services.verifier.verify(token).catch((error) => {
+      const expired = error instanceof AppError && error.code === "TOKEN_EXPIRED";
+      throw expired ? new AppError("UNAUTHENTICATED", { cause: error }) : error;
+    });
+    if (principal.subject !== this.#parts.subject) throw new AppError("UNAUTHENTICATED");
+    this.#parts.refresh(principal);
+    const expiresAt = new Date(principal.expiresAtMs).toISOString();
+    this.#parts.send({ type: "ack", ref, expiresAt });
+  }
+
+  #follow(topic: Topic, start: SubscriptionStart): void {
+    const { services: { reader, fanOut }, outlet } = this.#parts;
+    this.#closeThread(topic.threadId);
+    const subscription = new Subscription({ topic, reader, fanOut, outlet }, start);
+    this.#open.set(topic.threadId, subscription);
+    subscription.begin();
+  }
+
+  #isOpen(threadId: string): boolean {
+    return this.#open.has(threadId);
+  }
+
+  #closeThread(threadId: string): void {
+    this.#open.get(threadId)?.close();
+    this.#open.delete(threadId);
+  }
+
+  #assertRoom(): void {
+    if (this.#open.size < MAX_OPEN_THREADS) return;
+    const detail = `At most ${MAX_OPEN_THREADS} threads are open on one socket`;
+    throw new AppError("INVALID_REQUEST", { detail });
+  }
+
+  #ref(threadId: string): { subject: string; threadId: string } {
+    return { subject: this.#parts.subject, threadId };
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * What a session sends through: counts frames, and gives up a reader that does
+ * not keep up.
+ *
+ * @module
+ */
+import { delay } from "@std/async/delay";
+import type { ServerFrameType } from "./protocol.ts";
+import type { ChatSocket } from "./socket.ts";
+import type { Outlet } from "./subscription.ts";
+
+/** How a {@linkcode PacedOutlet} is bounded, and whom it tells. */
+export interface PacedOutletOptions {
+  /** `LIMIT_UNSENT_BYTES`. */
+  readonly maxUnsentBytes: number;
+  /** Told of each frame. */
+  readonly onSent: (type: ServerFrameType) => void;
+  /** Told once, when too much is unsent. */
+  readonly onSlow: () => void;
+}
+
+/** Share of the bound above which catching up waits for the reader. */
+const HIGH_WATER = 0.25;
+
+/** Wait between two looks at what the reader has taken, milliseconds. */
+const LOOK_MS = 20;
+
+/** Sends to one socket until it is {@linkcode closed}. */
+export class PacedOutlet implements Outlet {
+  readonly #socket: ChatSocket;
+  readonly #options: PacedOutletOptions;
+  #closed = false;
+
+  /** Sends through `socket`. */
+  constructor(socket: ChatSocket, options: PacedOutletOptions) {
+    this.#socket = socket;
+    this.#options = options;
+  }
+
+  /** Sends one encoded frame. */
+  send(frame: string): void {
+    if (this.#closed) return;
+    this.#socket.send(frame);
+    this.#options.onSent(typeOf(frame));
+    if (this.#socket.bufferedAmount > this.#options.maxUnsentBytes) {
+      this.#closed = true;
+      this.#options.onSlow();
+    }
+  }
+
+  /** Resolves when the reader has taken enough; rejects once the outlet is closed. */
+  async drained(): Promise<void> {
+    const highWater = this.#options.maxUnsentBytes * HIGH_WATER;
+    while (!this.#closed && this.#socket.bufferedAmount > highWater) await delay(LOOK_MS);
+    if (this.#closed) throw new DOMException("The socket is closed", "AbortError");
+  }
+
+  /** Sends nothing any more. */
+  close(): void {
+    this.#closed = true;
+  }
+}
+
+/** Every frame is encoded with its `type` first: `{"type":"entry",…`. */
+function typeOf(frame: string): ServerFrameType {
+  return frame.slice(9, frame.indexOf('"', 9)) as ServerFrameType;
+}

@@ -1,0 +1,44 @@
+/**
+ * The port to a socket, and the adapter for the platform's `WebSocket`.
+ *
+ * @module
+ */
+
+/** What a session needs of a socket. None of it throws. */
+export interface ChatSocket {
+  /** Bytes that were sent and that the peer has not taken yet. */
+  readonly bufferedAmount: number;
+  /** Sends one text frame; does nothing once the socket is closing. */
+  send(text: string): void;
+  /** Closes with a code and a reason of at most 123 bytes; the first call counts. */
+  close(code: number, reason: string): void;
+}
+
+/** A {@linkcode ChatSocket} on a platform socket, which stays its opener's to listen to. */
+export class WebSocketChannel implements ChatSocket {
+  readonly #socket: WebSocket;
+  #closing = false;
+
+  /** Wraps `socket`, open or about to be. */
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+  }
+
+  get bufferedAmount(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  send(text: string): void {
+    // Before `open` and after `close` the platform throws.
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(text);
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    // Called inside `onmessage`, Deno loses the close frame if another frame is readable.
+    setTimeout(() => {
+      if (this.#socket.readyState <= WebSocket.OPEN) this.#socket.close(code, reason);
+    }, 0);
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * One thread as one socket follows it: what is missing from the log first,
+ * then live, each entry and each chunk once and in order.
+ *
+ * @module
+ */
+import { delay } from "@std/async/delay";
+import type { FanOut, RunAttempt, Topic, TopicListener } from "./fan_out.ts";
+import { encodeChunks, encodeFrame, type Entry, type RunPosition } from "./protocol.ts";
+
+/** Where the log is read from. */
+export interface TopicReader {
+  /** Some entries in order, from the one behind `afterSeq`; `more` where others follow. */
+  entries(topic: Topic, afterSeq: number): Promise<{
+    readonly entries: readonly { readonly seq: number; readonly entry: Entry }[];
+    readonly more: boolean;
+  }>;
+  /** Stored chunks of an attempt from `fromIndex` on, each JSON, without a gap. */
+  chunks(topic: Topic, run: RunAttempt, fromIndex: number): Promise<readonly string[]>;
+}
+
+/** Where frames go. */
+export interface Outlet {
+  /** Sends one frame. */
+  send(frame: string): void;
+  /** Resolves when the reader has taken enough to be sent more; rejects where it never will. */
+  drained(): Promise<void>;
+}
+
+/** Where a subscription begins. */
+export interface SubscriptionStart {
+  /** The last entry that was seen. */
+  readonly afterSeq: number;
+  /** The active run whose start was seen already, and its next chunk's index. */
+  readonly run: (RunAttempt & { readonly next: number }) | null;
+  /** The last chunk that was seen, should its run's start come again. */
+  readonly position?: RunPosition | undefined;
+}
+
+/** Characters of chunks in one catch-up frame; between frames the reader's pace is awaited. */
+const FRAME_CHARACTERS = 32_768;
+
+/** Wait before the log is read again after it could not be, milliseconds. */
+const RETRY_MS = 1_000;
+
+/** Follows one topic for one outlet, from {@linkcode begin} until {@linkcode close}. */
+export class Subscription implements TopicListener {
+  readonly #topic: Topic;
+  readonly #reader: TopicReader;
+  readonly #fanOut: FanOut;
+  readonly #outlet: Outlet;
+  readonly #position: RunPosition | undefined;
+  #cursor: number;
+  #run: { readonly runId: string; readonly attempt: number; next: number } | null;
+  #mode: "live" | "reading" | "closed" = "live";
+  /** Something happened while the log was read. */
+  #moved = false;
+  #unsubscribe: () => void = () => {};
+
+  /** Follows `topic` from `start`; nothing happens before {@linkcode begin}. */
+  constructor(
+    parts: { topic: Topic; reader: TopicReader; fanOut: FanOut; outlet: Outlet },
+    start: SubscriptionStart,
+  ) {
+    this.#topic = parts.topic;
+    this.#reader = parts.reader;
+    this.#fanOut = parts.fanOut;
+    this.#outlet = parts.outlet;
+    this.#cursor = start.afterSeq;
+    this.#run = start.run === null ? null : { ...start.run };
+    this.#position = start.position;
+  }
+
+  /** The topic that is followed. */
+  get topic(): Topic {
+    return this.#topic;
+  }
+
+  /** Whether it has ended. */
+  get isClosed(): boolean {
+    return this.#mode === "closed";
+  }
+
+  /** Subscribes and sends what is missing. */
+  begin(): void {
+    this.#unsubscribe = this.#fanOut.subscribe(this.#topic, this);
+    this.#catchUp();
+  }
+
+  /** Ends it; nothing is sent any more. */
+  close(): void {
+    this.#mode = "closed";
+    this.#unsubscribe();
+  }
+
+  /** Sends the next entry, or reads what is missing before it. */
+  onEntry(seq: number, entry: Entry, frame: string): void {
+    if (this.#mode === "reading") this.#moved = true;
+    if (this.#mode !== "live" || seq <= this.#cursor) return;
+    if (seq === this.#cursor + 1) this.#deliver(seq, entry, frame);
+    else this.#catchUp();
+  }
+
+  /** Sends the next chunks, or reads what is missing before them. */
+  onChunks(run: RunAttempt, index: number, chunks: readonly string[], frame: string): void {
+    if (this.#mode === "reading") this.#moved = true;
+    if (this.#mode !== "live" || !isSame(this.#run, run)) return;
+    const { next } = this.#run;
+    if (index > next) this.#catchUp();
+    else if (index === next) {
+      this.#run.next += chunks.length;
+      this.#outlet.send(frame);
+    } else this.#sendChunks(chunks.slice(next - index));
+  }
+
+  /** Reads the log. */
+  onPoke(): void {
+    if (this.#mode === "reading") this.#moved = true;
+    else this.#catchUp();
+  }
+
+  /** Ends it. */
+  onDeleted(): void {
+    this.close();
+  }
+
+  #deliver(seq: number, entry: Entry, frame: string): void {
+    this.#cursor = seq;
+    if (entry.kind === "run.started") {
+      const { runId, attempt } = entry;
+      const seen = isSame(this.#position ?? null, entry) ? this.#position : undefined;
+      this.#run = { runId, attempt, next: seen === undefined ? 0 : seen.index + 1 };
+    } else if (entry.role === "assistant" && entry.runId === this.#run?.runId) {
+      this.#run = null;
+    }
+    this.#outlet.send(frame);
+  }
+
+  #catchUp(): void {
+    if (this.#mode !== "live") return;
+    this.#mode = "reading";
+    this.#read().catch(() => {
+      // The outlet's reader is gone for good, so nobody is left to be told.
+      this.close();
+    });
+  }
+
+  async #read(): Promise<void> {
+    do {
+      this.#moved = false;
+      try {
+        await this.#readEntries();
+        await this.#readChunks();
+      } catch (error) {
+        if (this.isClosed) return;
+        await this.#outlet.drained();
+        if (!isRetryable(error)) throw error;
+        this.#moved = true;
+        await delay(RETRY_MS);
+      }
+      if (this.isClosed) return;
+      // From here to the return nothing is awaited, so nothing can come between.
+    } while (this.#moved || this.#sendLiveChunks());
+    if (!this.isClosed) this.#mode = "live";
+  }
+
+  async #readEntries(): Promise<void> {
+    while (true) {
+      const { entries, more } = await this.#reader.entries(this.#topic, this.#cursor);
+      for (const { seq, entry } of entries) {
+        // The stored rest of a run's chunks comes before the answer that ends it.
+        if (entry.kind === "message" && entry.role === "assistant") await this.#readChunks();
+        if (this.isClosed) return;
+        const { threadId } = this.#topic;
+        this.#deliver(seq, entry, encodeFrame({ type: "entry", threadId, seq, entry }));
+        await this.#outlet.drained();
+      }
+      if (!more || this.isClosed) return;
+    }
+  }
+
+  /** Sends what the store has of a run that streams elsewhere, or has just ended. */
+  async #readChunks(): Promise<void> {
+    const run = this.#run;
+    if (run === null || isSame(this.#fanOut.live(this.#topic), run)) return;
+    const chunks = await this.#reader.chunks(this.#topic, run, run.next);
+    const end = run.next + chunks.length;
+    const first = run.next;
+    while (run.next < end && !this.isClosed) {
+      this.#sendChunks(frameful(chunks, run.next - first));
+      await this.#outlet.drained();
+    }
+  }
+
+  /** Sends a frameful of what the run here has streamed so far; true where more remains. */
+  #sendLiveChunks(): boolean {
+    const live = this.#fanOut.live(this.#topic);
+    if (this.isClosed || live === null || !isSame(this.#run, live)) return false;
+    this.#sendChunks(frameful(live.chunks, this.#run.next));
+    return this.#run.next < live.chunks.length;
+  }
+
+  #sendChunks(chunks: readonly string[]): void {
+    const run = this.#run;
+    if (run === null || chunks.length === 0) return;
+    const { runId, attempt, next: index } = run;
+    run.next += chunks.length;
+    const { threadId } = this.#topic;
+    this.#outlet.send(encodeChunks({ threadId, runId, attempt, index }, chunks));
+  }
+}
+
+/** The chunks from `from` on that fit one frame, at least one where there is any. */
+function frameful(chunks: readonly string[], from: number): readonly string[] {
+  let to = from;
+  let characters = 0;
+  while (to < chunks.length && (to === from || characters < FRAME_CHARACTERS)) {
+    characters += chunks[to++]!.length;
+  }
+  return chunks.slice(from, to);
+}
+
+function isSame<A extends RunAttempt>(a: A | null, b: RunAttempt): a is A {
+  return a !== null && a.runId === b.runId && a.attempt === b.attempt;
+}
+
+function isRetryable(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "STORE_UNAVAILABLE";
+}

@@ -1,0 +1,198 @@
+/**
+ * The health documents (`application/health+json`, draft-inadarei-api-health-check-06),
+ * built from what others report. Only names of phases and services, numbers and
+ * states go out: never a secret, a path or a host; an error's text in development alone.
+ *
+ * @module
+ */
+import { Redactor } from "./redact.ts";
+
+/** The media type of every document here. */
+export const HEALTH_CONTENT_TYPE = "application/health+json";
+
+/** Where the start-up is; `draining` is final. */
+export type StartupState = "starting" | "ready" | "failed" | "draining";
+
+/** How one phase of the start-up went. */
+export interface PhaseReport {
+  /** The phase's fixed name, such as `store`. */
+  readonly name: string;
+  /** Whether the start-up fails with it. */
+  readonly critical: boolean;
+  /** How far it is in the present start-up attempt. */
+  readonly status: "pending" | "running" | "ok" | "failed";
+  /** Tries in the present start-up attempt. */
+  readonly attempts: number;
+  /** Time it took so far, retries included, milliseconds; null before its first try. */
+  readonly durationMs: number | null;
+}
+
+/** How the start-up went so far. */
+export interface StartupReport {
+  /** Where the start-up is. */
+  readonly state: StartupState;
+  /** The start-up attempt, from 1. */
+  readonly attempt: number;
+  /** From process start to ready, or to now, milliseconds. */
+  readonly durationMs: number;
+  /** The phases, in the order of the bootstrap. */
+  readonly phases: readonly PhaseReport[];
+}
+
+/** One service's answer to its probe. */
+export interface ServiceProbe {
+  /** The service's fixed name, such as `store`. */
+  readonly name: string;
+  /** Whether the server cannot serve without it. */
+  readonly critical: boolean;
+  /** Whether it answered in time. */
+  readonly ok: boolean;
+  /** Time it took to answer or to fail, milliseconds. */
+  readonly durationMs: number;
+  /** Why it failed. Shown, redacted, in development only. */
+  readonly error?: unknown;
+}
+
+/** All that the documents are built from. */
+export interface HealthReport {
+  /** How the start-up went. */
+  readonly startup: StartupReport;
+  /** The services' probes; none while there are no services. */
+  readonly probes: readonly ServiceProbe[];
+  /** Names of the optional services that are lost. */
+  readonly degraded: readonly string[];
+}
+
+/** How the documents are built. */
+export interface HealthOptions {
+  /** Development: errors' texts are shown. */
+  readonly showErrors: boolean;
+  /** The time of the probes, milliseconds since the epoch. */
+  readonly nowMs: number;
+  /** The deployed version, where it is known. */
+  readonly version?: string;
+}
+
+/** The draft's §3.1: `warn` serves, with something lost. */
+export type HealthStatus = "pass" | "warn" | "fail";
+
+/** One entry of `checks` (the draft's §4). */
+export interface HealthCheck {
+  /** `fail` only for a critical service. */
+  readonly status: HealthStatus;
+  /** One of the server's own parts. */
+  readonly componentType: "component";
+  /** The probe's duration, milliseconds. */
+  readonly observedValue?: number;
+  /** The unit of `observedValue`. */
+  readonly observedUnit?: "ms";
+  /** ISO 8601 UTC. */
+  readonly time: string;
+  /** Why it failed, in development. */
+  readonly output?: string;
+}
+
+/** A health document. */
+export interface HealthDocument {
+  /** The whole server's. */
+  readonly status: HealthStatus;
+  /** The deployed version. */
+  readonly version?: string;
+  /** By service name. */
+  readonly checks?: Readonly<Record<string, readonly HealthCheck[]>>;
+  /** How the start-up went. */
+  readonly startup?: StartupReport;
+}
+
+/** A document and the status that it goes out with. */
+export interface HealthAnswer {
+  /** 503 exactly where the document says `fail`. */
+  readonly httpStatus: 200 | 503;
+  /** The document, to be sent as {@linkcode HEALTH_CONTENT_TYPE}. */
+  readonly body: HealthDocument;
+}
+
+/** `GET /health/live`: the process serves, also while it starts and drains. */
+export function livenessDocument(): HealthAnswer {
+  return { httpStatus: 200, body: { status: "pass" } };
+}
+
+/** `GET /health/startup`: 200 once ready; how each phase went. */
+export function startupDocument(startup: StartupReport): HealthAnswer {
+  return answer({
+    status: startup.state === "ready" ? "pass" : "fail",
+    startup: describeStartup(startup),
+  });
+}
+
+/** `GET /health/ready`: 200 only if ready, not draining, and every critical service answers. */
+export function readinessDocument(report: HealthReport, options: HealthOptions): HealthAnswer {
+  return answer({ status: statusOf(report), checks: checksOf(report, options) });
+}
+
+/** `GET /health`: everything. */
+export function healthDocument(report: HealthReport, options: HealthOptions): HealthAnswer {
+  return answer({
+    status: statusOf(report),
+    ...(options.version === undefined ? {} : { version: options.version }),
+    checks: checksOf(report, options),
+    startup: describeStartup(report.startup),
+  });
+}
+
+function answer(body: HealthDocument): HealthAnswer {
+  return { httpStatus: body.status === "fail" ? 503 : 200, body };
+}
+
+function statusOf({ startup, probes, degraded }: HealthReport): HealthStatus {
+  if (startup.state !== "ready") return "fail";
+  const lost = probes.filter(({ ok }) => !ok);
+  if (lost.some(({ critical }) => critical)) return "fail";
+  return lost.length > 0 || degraded.length > 0 ? "warn" : "pass";
+}
+
+/** Built member by member: a report may carry more than may go out. */
+function describeStartup(startup: StartupReport): StartupReport {
+  return {
+    state: startup.state,
+    attempt: startup.attempt,
+    durationMs: Math.round(startup.durationMs),
+    phases: startup.phases.map(({ name, critical, status, attempts, durationMs }) => ({
+      name,
+      critical,
+      status,
+      attempts,
+      durationMs: durationMs === null ? null : Math.round(durationMs),
+    })),
+  };
+}
+
+function checksOf(
+  { probes, degraded }: HealthReport,
+  options: HealthOptions,
+): Readonly<Record<string, readonly HealthCheck[]>> {
+  const time = new Date(options.nowMs).toISOString();
+  const probed = probes.map((probe): [string, HealthCheck[]] => {
+    const { name, critical, ok, durationMs, error } = probe;
+    const isDegraded = degraded.includes(name);
+    const check: HealthCheck = {
+      status: ok ? (isDegraded ? "warn" : "pass") : critical ? "fail" : "warn",
+      componentType: "component",
+      observedValue: Math.round(durationMs),
+      observedUnit: "ms",
+      time,
+      ...(error === undefined || !options.showErrors ? {} : { output: describeError(error) }),
+    };
+    return [name, [check]];
+  });
+  const unprobed = degraded.filter((name) => !probes.some((probe) => probe.name === name))
+    .map((name): [string, HealthCheck[]] => [
+      name,
+      [{ status: "warn", componentType: "component", time }],
+    ]);
+  return Object.fromEntries([...probed, ...unprobed]);
+}
+
+function describeError(error: unknown): string {
+  return new Redactor().text(error instanceof Error ? error.message : String(error));
+}

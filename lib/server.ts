@@ -1,0 +1,189 @@
+/**
+ * The server's life: it listens at once, lets the bootstrap work behind the
+ * barrier, and drains.
+ *
+ * @module
+ */
+import { deadline } from "@std/async/deadline";
+import { delay } from "@std/async/delay";
+import { createApp } from "../routes/app.ts";
+import { DevTokenIssuer } from "./auth/dev_tokens.ts";
+import type { TokenVerifier } from "./auth/verifier.ts";
+import type { BootstrapOptions, Bootstrapped } from "./bootstrap.ts";
+import { Connections } from "./chat/connections.ts";
+import type { Config } from "./config.ts";
+import { DRAIN_DEADLINE_MS } from "./limits.ts";
+import { logger } from "./observe/log.ts";
+import { MemoryGauge } from "./observe/memory.ts";
+import { Metrics } from "./observe/metrics.ts";
+import { startupLogger } from "./observe/startup_log.ts";
+import type { Services } from "./services.ts";
+import { StartupBarrier } from "./startup/barrier.ts";
+import { startupRecorder } from "./startup/events.ts";
+import { Gate } from "./startup/gate.ts";
+import type { StartupReport } from "./startup/startup.ts";
+import { WaitingRoom } from "./startup/waiting_room.ts";
+
+/** What a server is started with besides its configuration. */
+export interface ServerOptions {
+  /** Loads and calls the bootstrap, once the server listens. */
+  readonly loadBootstrap: () => Promise<(options: BootstrapOptions) => Bootstrapped>;
+  /** Whether the platform is Deno Deploy, whose database is a remote one. */
+  readonly onDeploy?: boolean;
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  /** Where it listens, such as `http://127.0.0.1:8000`. */
+  readonly address: string;
+  /** Rejects where the bootstrap itself could not be loaded, which no restart heals; else resolves. */
+  readonly bootstrapped: Promise<void>;
+  /**
+   * Refuses newcomers, sends everybody away, gives the services back and stops
+   * listening, all within `DRAIN_DEADLINE_MS`. Again returns the same promise.
+   */
+  drain(): Promise<void>;
+}
+
+/** Pending connections that the kernel holds: a burst overflows the default of 511. */
+const TCP_BACKLOG = 4_096;
+
+/** Time between two looks at resident memory, milliseconds. */
+const MEMORY_LOOK_MS = 1_000;
+
+/** Time for close frames to be answered before the listener stops, milliseconds. */
+const CLOSE_GRACE_MS = 600;
+
+/**
+ * Starts to listen and then to build the services.
+ *
+ * @throws {Deno.errors.AddrInUse} and its like, where the address cannot be had.
+ */
+export function startServer(config: Config, options: ServerOptions): RunningServer {
+  const log = logger("server");
+  const metrics = new Metrics();
+  const services = new StartupBarrier<Services>();
+  const keys = new StartupBarrier<TokenVerifier>();
+  const { limits } = config;
+  const room = new WaitingRoom({ total: limits.waiting, perSubject: limits.waitingPerSubject });
+  const memory = new MemoryGauge({
+    read: () => Deno.memoryUsage().rss,
+    limitBytes: limits.memoryBytes,
+  });
+  const connections = new Connections({
+    perSubject: limits.socketsPerSubject,
+    onCount: (count) => metrics.record("connections", {}, count),
+  });
+  let built: Bootstrapped | null = null;
+
+  const startupReport = (): StartupReport =>
+    built?.startup.report() ?? {
+      state: services.state,
+      attempt: 0,
+      startedAt: null,
+      durationMs: performance.now(),
+      phases: [],
+    };
+  const app = createApp({
+    config,
+    gate: new Gate({ services, keys, room, metrics }),
+    connections,
+    memory,
+    metrics,
+    log,
+    startup: startupReport,
+    services: () => {
+      const verdict = services.peek();
+      return verdict?.kind === "ready" ? verdict.ready.services : null;
+    },
+    metricsText: () => built?.metricsText() ?? null,
+    devTokens: devTokensOf(config),
+  });
+
+  const stop = new AbortController();
+  const server = Deno.serve({
+    hostname: config.host,
+    port: config.port,
+    tcpBacklog: TCP_BACKLOG,
+    signal: stop.signal,
+    onListen: () => {},
+    onError: (error) => {
+      log.error("A request failed", { error });
+      return new Response(null, { status: 500 });
+    },
+  }, app.fetch);
+  const address = addressOf(server.addr);
+  log.info("listening", { address });
+  for (const warning of config.warnings) log.warn(warning);
+
+  const bootstrapped = options.loadBootstrap().then((bootstrap) => {
+    const instanceId = crypto.randomUUID();
+    const { onDeploy = false } = options;
+    built = bootstrap({ config, metrics, log, instanceId, onDeploy, services, keys });
+    built.startup.onEvent(startupRecorder(metrics));
+    built.startup.onEvent(startupLogger(log));
+    if (services.state === "starting") built.startup.start();
+  });
+  // Whoever started the server looks at it; until then it is no crash of its own.
+  bootstrapped.catch(() => {});
+
+  const memoryTimer = setInterval(() => {
+    if (memory.over) connections.shedHeaviest();
+  }, MEMORY_LOOK_MS);
+  Deno.unrefTimer(memoryTimer);
+
+  const drain = async (): Promise<void> => {
+    log.info("draining", { connections: connections.count });
+    clearInterval(memoryTimer);
+    // What is asked while the services stop finds them draining, not gone.
+    const ready = services.peek();
+    if (built === null) {
+      services.drain();
+      keys.drain();
+    } else built.startup.drain();
+    connections.drain();
+    const runs = ready?.kind === "ready" ? ready.ready.services.supervisor.drain() : null;
+    const left = (async () => {
+      while (connections.count > 0 || room.size > 0) await delay(10);
+    })();
+    await Promise.all([runs, settle(left, CLOSE_GRACE_MS)]);
+    await built?.startup.stop();
+    await settle(server.shutdown(), CLOSE_GRACE_MS);
+  };
+  let drained: Promise<void> | null = null;
+  return {
+    address,
+    bootstrapped,
+    drain: () =>
+      drained ??= settle(drain(), DRAIN_DEADLINE_MS).then((inTime) => {
+        // After a shutdown the platform has nothing left to abort, and says so by throwing.
+        if (!inTime) stop.abort();
+        log.info("drained", { inTime });
+      }),
+  };
+}
+
+/** Waits for `work`, but not longer than so many milliseconds; false where that was too short. */
+async function settle(work: Promise<unknown>, waitMs: number): Promise<boolean> {
+  try {
+    await deadline(work, waitMs);
+    return true;
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "TimeoutError") return false;
+    throw error;
+  }
+}
+
+function devTokensOf({ devTokens, auth }: Config): DevTokenIssuer | null {
+  const { keys, issuer, audience } = auth;
+  if (!devTokens || keys.kind !== "secret") return null;
+  return new DevTokenIssuer({
+    secret: keys.secret,
+    ...(issuer === undefined ? {} : { issuer }),
+    ...(audience === undefined ? {} : { audience }),
+  });
+}
+
+function addressOf({ hostname, port }: Deno.NetAddr): string {
+  return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+}

@@ -1,0 +1,122 @@
+/**
+ * The key layout, in one place. Every key of a thread starts with its owner.
+ *
+ * ```text
+ * thread   subject thread                         ThreadHead
+ * activity subject updatedAtMs thread             ""          newest activity, read in reverse
+ * lease    subject thread                         LeaseRecord of the active run
+ * data     subject thread generation entry seq    Entry
+ *                                    message id   MessageRecord
+ *                                    run     id   RunRecord
+ *                                    chunk   id attempt index  the chunks from this index on
+ *                                    blob    id n   a piece of a value too large for one key
+ * trash    generation                             TrashRecord
+ * ```
+ *
+ * @module
+ */
+import type {
+  LeaseRecord,
+  MessageRecord,
+  Packed,
+  RunRecord,
+  ThreadHead,
+  ThreadRef,
+  TrashRecord,
+} from "./records.ts";
+import type { KeyPart, StoreKey } from "./store.ts";
+
+/** One incarnation of a thread. */
+export interface Incarnation extends ThreadRef {
+  readonly generation: string;
+}
+
+/**
+ * A subject as a key part. A string with lone surrogates would be stored with
+ * replacement characters and meet its neighbours', so it is kept as UTF-16 bytes.
+ */
+function owner(subject: string): KeyPart {
+  if (subject.isWellFormed()) return subject;
+  const units = new Uint16Array(subject.length);
+  for (let index = 0; index < subject.length; index++) units[index] = subject.charCodeAt(index);
+  return new Uint8Array(units.buffer);
+}
+
+/** Key of a thread's head. */
+export function headKey({ subject, threadId }: ThreadRef): StoreKey<ThreadHead> {
+  return ["thread", owner(subject), threadId];
+}
+
+/** Prefix of a subject's threads by activity. */
+export function activityPrefix(subject: string): StoreKey<""> {
+  return ["activity", owner(subject)];
+}
+
+/** Key of a thread in the order of activity. */
+export function activityKey(thread: ThreadRef, updatedAtMs: number): StoreKey<""> {
+  return ["activity", owner(thread.subject), updatedAtMs, thread.threadId];
+}
+
+/** Prefix of all leases, of every subject. */
+export const LEASE_PREFIX: StoreKey<LeaseRecord> = ["lease"];
+
+/** Key of the lease on a thread's active run. */
+export function leaseKey({ subject, threadId }: ThreadRef): StoreKey<LeaseRecord> {
+  return ["lease", owner(subject), threadId];
+}
+
+/** Prefix of all that one incarnation of a thread holds. */
+export function dataPrefix(thread: Incarnation): StoreKey<unknown> {
+  return ["data", owner(thread.subject), thread.threadId, thread.generation];
+}
+
+/** Prefix of an incarnation's entries. */
+export function entryPrefix(thread: Incarnation): StoreKey<Packed> {
+  return [...dataPrefix(thread), "entry"];
+}
+
+/** Key of one entry. */
+export function entryKey(thread: Incarnation, seq: number): StoreKey<Packed> {
+  return [...dataPrefix(thread), "entry", seq];
+}
+
+/** Key of a message id. */
+export function messageKey(thread: Incarnation, messageId: string): StoreKey<MessageRecord> {
+  return [...dataPrefix(thread), "message", messageId];
+}
+
+/** Key of a run. */
+export function runKey(thread: Incarnation, runId: string): StoreKey<RunRecord> {
+  return [...dataPrefix(thread), "run", runId];
+}
+
+/** Prefix of the chunks of one attempt, or of a whole run. */
+export function chunkPrefix(
+  thread: Incarnation,
+  runId: string,
+  attempt?: number,
+): StoreKey<Packed> {
+  const prefix = [...dataPrefix(thread), "chunk", runId];
+  return attempt === undefined ? prefix : [...prefix, attempt];
+}
+
+/** Key of a batch of chunks, named by the index of its first. */
+export function chunkKey(
+  thread: Incarnation,
+  at: { runId: string; attempt: number; index: number },
+): StoreKey<Packed> {
+  return [...chunkPrefix(thread, at.runId, at.attempt), at.index];
+}
+
+/** Prefix of a large value's pieces. */
+export function blobPrefix(thread: Incarnation, blobId: string): StoreKey<Uint8Array> {
+  return [...dataPrefix(thread), "blob", blobId];
+}
+
+/** Prefix of the deleted threads whose rows are still to be removed. */
+export const TRASH_PREFIX: StoreKey<TrashRecord> = ["trash"];
+
+/** Key of a deleted incarnation. */
+export function trashKey(generation: string): StoreKey<TrashRecord> {
+  return ["trash", generation];
+}

@@ -1,0 +1,178 @@
+/**
+ * How runs begin: a message, or another answer to the last one, starts or
+ * queues a run. Every transaction is idempotent.
+ *
+ * @module
+ */
+import type { OnBusy } from "../chat/protocol.ts";
+import { AppError } from "../errors.ts";
+import { MAX_QUEUED_RUNS } from "../limits.ts";
+import { messageKey, runKey } from "./keys.ts";
+import type { ThreadRef, UserEntry } from "./records.ts";
+import { CANCELLED_WHILE_WAITING, type Change, change, idle, plan, RunSteps } from "./run_steps.ts";
+import type { Store } from "./store.ts";
+import { type RunPlan, ThreadEdit } from "./thread_edit.ts";
+import { transact } from "./transaction.ts";
+
+/** A user's message on its way into the log. */
+export interface NewMessage {
+  readonly id: string;
+  readonly text: string;
+  readonly agent: string;
+  readonly onBusy: OnBusy;
+  /** False where this instance has no room for another running run. */
+  readonly mayStart: boolean;
+}
+
+/** A stored message. */
+export interface Sent extends Change {
+  readonly seq: number;
+  readonly runId: string;
+  /** The id was stored before, with the same text. */
+  readonly duplicate: boolean;
+}
+
+/** Appends to threads, on behalf of one instance. */
+export class RunLog {
+  readonly #store: Store;
+  readonly #steps: RunSteps;
+
+  /** Writes through `store`, which stays its opener's; leases are taken for `instanceId`. */
+  constructor(store: Store, instanceId: string) {
+    this.#store = store;
+    this.#steps = new RunSteps(store, instanceId);
+  }
+
+  /**
+   * Stores a user's message and starts or queues its run, in one commit.
+   *
+   * @throws {AppError} `IDEMPOTENCY_CONFLICT`, `RUN_ACTIVE`, `TOO_MANY_RUNS`, `STORE_UNAVAILABLE`: nothing is stored.
+   * @throws {UnknownCommitError} where nobody can tell.
+   */
+  async send(ref: ThreadRef, message: NewMessage): Promise<Sent> {
+    const runId = newRunId();
+    return await transact<Sent>(this.#store, `append to thread ${ref.threadId}`, async () => {
+      const edit = await ThreadEdit.open(this.#store, ref);
+      if (edit.exists) {
+        const earlier = await this.#findMessage(edit, message);
+        if (earlier !== null) {
+          const duplicate = earlier.runId !== runId;
+          const claim = duplicate ? null : await this.#steps.ownClaim(edit);
+          return { done: { ...earlier, duplicate, ...idle(edit), claim } };
+        }
+      }
+      const { active } = edit.head;
+      if (active === null && !message.mayStart) throw tooManyRuns("Too many runs are active");
+      if (active !== null) assertRoom(edit, message.onBusy);
+      const seq = await edit.appendMessage(userEntry(message, edit.now), runId);
+      if (edit.head.title === null) edit.head = { ...edit.head, title: titleOf(message.text) };
+      const run: RunPlan = { runId, agent: message.agent, replyTo: message.id, replyToSeq: seq };
+      const step = await this.#steps.startOrQueue(edit, run, message.onBusy);
+      return {
+        commit: edit.toCommit(),
+        result: (version) => ({ seq, runId, duplicate: false, ...change(edit, step, version) }),
+      };
+    });
+  }
+
+  /**
+   * Starts or queues another run for the thread's last user message.
+   *
+   * @throws {AppError} `NOT_FOUND`, `INVALID_REQUEST` where there is no message to answer, `RUN_ACTIVE`, `TOO_MANY_RUNS`, `STORE_UNAVAILABLE`
+   * @throws {UnknownCommitError} where nobody can tell.
+   */
+  async regenerate(
+    ref: ThreadRef,
+    { onBusy, mayStart }: Pick<NewMessage, "onBusy" | "mayStart">,
+  ): Promise<Change & { runId: string }> {
+    const runId = newRunId();
+    type Result = Change & { runId: string };
+    return await transact<Result>(this.#store, `regenerate in ${ref.threadId}`, async () => {
+      const edit = await ThreadEdit.open(this.#store, ref);
+      if (!edit.exists) throw new AppError("NOT_FOUND");
+      const own = await this.#store.get(runKey(edit.thread, runId));
+      if (own.value !== null) {
+        return { done: { runId, ...idle(edit), claim: await this.#steps.ownClaim(edit) } };
+      }
+      const messageId = edit.head.lastUserMessageId;
+      if (messageId === null) {
+        throw new AppError("INVALID_REQUEST", { detail: "The thread has no message to answer" });
+      }
+      if (edit.head.active === null && !mayStart) throw tooManyRuns("Too many runs are active");
+      if (edit.head.active !== null) assertRoom(edit, onBusy);
+      const message = (await this.#store.get(messageKey(edit.thread, messageId))).value!;
+      const previous = (await this.#store.get(runKey(edit.thread, message.runId))).value!;
+      const run = { ...plan(previous), runId };
+      const step = await this.#steps.startOrQueue(edit, run, onBusy);
+      return {
+        commit: edit.toCommit(),
+        result: (version) => ({ runId, ...change(edit, step, version) }),
+      };
+    });
+  }
+
+  /**
+   * Asks a run to end. One that waits ends here; the active one is ended by its owner.
+   *
+   * @throws {AppError} `NOT_FOUND`, `STORE_UNAVAILABLE`
+   * @throws {UnknownCommitError} where nobody can tell.
+   */
+  async cancel(ref: ThreadRef, runId: string): Promise<Change> {
+    return await transact<Change>(this.#store, `cancel run ${runId}`, async () => {
+      const edit = await ThreadEdit.open(this.#store, ref);
+      const run = edit.exists ? await this.#store.get(runKey(edit.thread, runId)) : null;
+      const record = run?.value;
+      if (!record) throw new AppError("NOT_FOUND");
+      if (record.state.kind === "ended") return { done: idle(edit) };
+      if (record.state.kind === "queued") {
+        edit.check(runKey(edit.thread, runId), run.version);
+        await edit.endRun(plan(record), CANCELLED_WHILE_WAITING);
+        const step = { claim: null, cancel: null };
+        return { commit: edit.toCommit(), result: (version) => change(edit, step, version) };
+      }
+      if (edit.head.cancelRequested) return { done: { ...idle(edit), cancel: runId } };
+      edit.head = { ...edit.head, cancelRequested: true };
+      return { commit: edit.toCommit(), result: () => ({ ...idle(edit), cancel: runId }) };
+    });
+  }
+
+  async #findMessage(
+    edit: ThreadEdit,
+    message: NewMessage,
+  ): Promise<{ seq: number; runId: string } | null> {
+    const { value } = await this.#store.get(messageKey(edit.thread, message.id));
+    if (value === null) return null;
+    const [stored] = await this.#steps.entriesFrom(edit, value.seq, 1);
+    const entry = stored?.entry;
+    if (entry?.kind !== "message" || entry.parts[0]?.text !== message.text) {
+      throw new AppError("IDEMPOTENCY_CONFLICT");
+    }
+    return value;
+  }
+}
+
+function assertRoom(edit: ThreadEdit, onBusy: OnBusy): void {
+  if (onBusy === "reject") throw new AppError("RUN_ACTIVE");
+  if (onBusy === "queue" && edit.head.queue.length >= MAX_QUEUED_RUNS) {
+    throw tooManyRuns(`At most ${MAX_QUEUED_RUNS} runs wait in a thread`);
+  }
+}
+
+function tooManyRuns(detail: string): AppError {
+  return new AppError("TOO_MANY_RUNS", { detail, retryAfterMs: 1_000 });
+}
+
+function newRunId(): string {
+  return `r-${crypto.randomUUID()}`;
+}
+
+function userEntry({ id, text }: NewMessage, createdAt: string): UserEntry {
+  return { kind: "message", role: "user", id, parts: [{ type: "text", text }], createdAt };
+}
+
+/** A thread without a title takes the first line of its first message. */
+function titleOf(text: string): string {
+  const line = text.trim().split("\n", 1)[0]!.trim();
+  const characters = [...line];
+  return characters.length > 60 ? `${characters.slice(0, 59).join("")}…` : line;
+}

@@ -1,0 +1,271 @@
+/**
+ * Threads as their owner sees them: create, list, rename, delete, and read the
+ * log. Appends belong to `run_log.ts`.
+ *
+ * @module
+ */
+import { AppError } from "../errors.ts";
+import {
+  activityKey,
+  activityPrefix,
+  dataPrefix,
+  entryKey,
+  entryPrefix,
+  headKey,
+  type Incarnation,
+  leaseKey,
+  runKey,
+  TRASH_PREFIX,
+  trashKey,
+} from "./keys.ts";
+import { unpack } from "./pieces.ts";
+import type { Entry, Packed, ThreadHead, ThreadRef } from "./records.ts";
+import { put, remove, type Store, type Stored } from "./store.ts";
+import { type NumberedEntry, ThreadEdit } from "./thread_edit.ts";
+import { transact } from "./transaction.ts";
+
+/** A thread as a client sees it. */
+export interface Thread {
+  readonly id: string;
+  readonly title: string | null;
+  /** ISO 8601. */
+  readonly createdAt: string;
+  /** ISO 8601, of the newest entry. */
+  readonly updatedAt: string;
+  readonly headSeq: number;
+  readonly activeRun: { readonly runId: string; readonly attempt: number } | null;
+}
+
+/** One page of a subject's threads. */
+export interface ThreadPage {
+  readonly threads: Thread[];
+  /** Where the next page begins; `null` after the last. */
+  readonly nextCursor: string | null;
+}
+
+/** Rows that one commit removes: half of Deno KV's 1,000 mutations. */
+const SWEEP_BATCH = 500;
+
+/** Characters of entries after which a read stops: bounds what one reader makes the server hold. */
+const READ_CHARACTERS = 1_000_000;
+
+/** The threads of all subjects. */
+export class ThreadLog {
+  readonly #store: Store;
+
+  /** Reads and writes through `store`, which stays its opener's. */
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /**
+   * Creates a thread. An id that its owner already uses gives that thread, unchanged.
+   *
+   * @throws {AppError} `STORE_UNAVAILABLE`
+   */
+  async create(
+    ref: ThreadRef,
+    { title }: { title: string | null },
+  ): Promise<{ thread: Thread; created: boolean }> {
+    let generation: string | null = null;
+    return await transact<{ thread: Thread; created: boolean }>(
+      this.#store,
+      `create thread ${ref.threadId}`,
+      async () => {
+        const edit = await ThreadEdit.open(this.#store, ref);
+        if (edit.exists) {
+          const created = edit.head.generation === generation;
+          return { done: { thread: toThread(ref.threadId, edit.head), created } };
+        }
+        generation = edit.head.generation;
+        edit.head = { ...edit.head, title };
+        edit.write(put(activityKey(ref, edit.head.updatedAtMs), ""));
+        const thread = toThread(ref.threadId, edit.head);
+        return { commit: edit.toCommit(), result: () => ({ thread, created: true }) };
+      },
+    );
+  }
+
+  /**
+   * Reads a thread's head; `null` where its owner has no such thread.
+   *
+   * @throws {AppError} `STORE_UNAVAILABLE`
+   */
+  async head(ref: ThreadRef): Promise<ThreadHead | null> {
+    return (await this.#store.get(headKey(ref))).value;
+  }
+
+  /**
+   * Reads a thread.
+   *
+   * @throws {AppError} `NOT_FOUND`, `STORE_UNAVAILABLE`
+   */
+  async get(ref: ThreadRef): Promise<Thread> {
+    return toThread(ref.threadId, await this.#require(ref));
+  }
+
+  /**
+   * Lists a subject's threads, newest activity first.
+   *
+   * @throws {AppError} `INVALID_REQUEST` where `cursor` is none of ours, `STORE_UNAVAILABLE`
+   */
+  async list(
+    subject: string,
+    { limit, cursor }: { limit: number; cursor?: string | undefined },
+  ): Promise<ThreadPage> {
+    const prefix = activityPrefix(subject);
+    const end = cursor === undefined ? undefined : [...prefix, ...parseCursor(cursor)];
+    const rows = await this.#store.list({
+      prefix,
+      ...(end === undefined ? {} : { end }),
+      limit: limit + 1,
+      reverse: true,
+    });
+    const page = rows.slice(0, limit).map(({ key }) => key.slice(-2) as [number, string]);
+    const threads: Thread[] = [];
+    for (let from = 0; from < page.length; from += 10) {
+      const ids = page.slice(from, from + 10).map(([, threadId]) => threadId);
+      const heads = await this.#store.getMany(
+        ids.map((threadId) => headKey({ subject, threadId })),
+      );
+      // A thread that was deleted between the two reads has no head.
+      heads.forEach(({ value }, at) => value && threads.push(toThread(ids[at]!, value)));
+    }
+    const last = page.at(-1);
+    const nextCursor = rows.length > limit && last ? formatCursor(last) : null;
+    return { threads, nextCursor };
+  }
+
+  /**
+   * Renames a thread. Its place in the list stays: a title is no activity.
+   *
+   * @throws {AppError} `NOT_FOUND`, `STORE_UNAVAILABLE`
+   */
+  async rename(ref: ThreadRef, title: string | null): Promise<Thread> {
+    return await transact<Thread>(this.#store, `rename thread ${ref.threadId}`, async () => {
+      const edit = await ThreadEdit.open(this.#store, ref);
+      if (!edit.exists) throw new AppError("NOT_FOUND");
+      edit.head = { ...edit.head, title };
+      return { commit: edit.toCommit(), result: () => toThread(ref.threadId, edit.head) };
+    });
+  }
+
+  /**
+   * Deletes a thread at once and fences its runs; {@linkcode sweep} removes the rows.
+   *
+   * @throws {AppError} `NOT_FOUND`, `STORE_UNAVAILABLE`
+   */
+  async delete(ref: ThreadRef): Promise<Incarnation> {
+    let deleted: Incarnation | null = null;
+    return await transact<Incarnation>(this.#store, `delete thread ${ref.threadId}`, async () => {
+      const { value: head, version } = await this.#store.get(headKey(ref));
+      if (deleted !== null && head?.generation !== deleted.generation) return { done: deleted };
+      if (head === null) throw new AppError("NOT_FOUND");
+      const thread = deleted = { ...ref, generation: head.generation };
+      const runs = head.active ? [head.active.runId, ...head.queue] : head.queue;
+      const commit = {
+        checks: [{ key: headKey(ref), version }],
+        writes: [
+          remove(headKey(ref)),
+          remove(activityKey(ref, head.updatedAtMs)),
+          remove(leaseKey(ref)),
+          ...runs.map((runId) => remove(runKey(thread, runId))),
+          put(trashKey(head.generation), thread),
+        ],
+      };
+      return { commit, result: () => thread };
+    });
+  }
+
+  /**
+   * Removes the rows of deleted threads; what is interrupted goes on at the next call.
+   *
+   * @throws {AppError} `STORE_UNAVAILABLE`
+   */
+  async sweep(): Promise<void> {
+    const trash = await this.#store.list({ prefix: TRASH_PREFIX, limit: 100 });
+    for (const { key, value } of trash) {
+      const prefix = dataPrefix(value!);
+      while (true) {
+        const rows = await this.#store.list({ prefix, limit: SWEEP_BATCH });
+        if (rows.length === 0) break;
+        await this.#store.commit({ checks: [], writes: rows.map((row) => remove(row.key)) });
+      }
+      await this.#store.commit({ checks: [], writes: [remove(key)] });
+    }
+  }
+
+  /**
+   * Reads entries in order, from the one behind `afterSeq`: `limit` at most, and
+   * about 1 MB. `more` says that others may follow.
+   *
+   * @throws {AppError} `STORE_UNAVAILABLE`
+   */
+  async entries(
+    thread: Incarnation,
+    { afterSeq, limit }: { afterSeq: number; limit: number },
+  ): Promise<{ entries: NumberedEntry[]; more: boolean }> {
+    const prefix = entryPrefix(thread);
+    const rows = await this.#store.list({ prefix, start: entryKey(thread, afterSeq + 1), limit });
+    const entries = await this.#unpack(thread, rows);
+    return { entries, more: entries.length < rows.length || rows.length === limit };
+  }
+
+  /**
+   * Reads the newest entries up to `throughSeq`, newest first: `limit` at most, and about 1 MB.
+   *
+   * @throws {AppError} `STORE_UNAVAILABLE`
+   */
+  async newestEntries(
+    thread: Incarnation,
+    { throughSeq, limit }: { throughSeq: number; limit: number },
+  ): Promise<NumberedEntry[]> {
+    const end = entryKey(thread, throughSeq + 1);
+    const prefix = entryPrefix(thread);
+    return await this.#unpack(
+      thread,
+      await this.#store.list({ prefix, end, limit, reverse: true }),
+    );
+  }
+
+  async #unpack(thread: Incarnation, rows: readonly Stored<Packed>[]): Promise<NumberedEntry[]> {
+    const entries: NumberedEntry[] = [];
+    let characters = 0;
+    for (const { key, value } of rows) {
+      if (characters > READ_CHARACTERS) break;
+      const json = await unpack(this.#store, { thread, packed: value! });
+      characters += json.length;
+      // This code wrote it, as an `Entry`.
+      entries.push({ seq: key.at(-1) as number, entry: JSON.parse(json) as Entry });
+    }
+    return entries;
+  }
+
+  async #require(ref: ThreadRef): Promise<ThreadHead> {
+    const head = await this.head(ref);
+    if (head === null) throw new AppError("NOT_FOUND");
+    return head;
+  }
+}
+
+/** A thread's public face. */
+export function toThread(id: string, head: ThreadHead): Thread {
+  return {
+    id,
+    title: head.title,
+    createdAt: head.createdAt,
+    updatedAt: new Date(head.updatedAtMs).toISOString(),
+    headSeq: head.headSeq,
+    activeRun: head.active,
+  };
+}
+
+function formatCursor([updatedAtMs, threadId]: [number, string]): string {
+  return `${updatedAtMs.toString(36)}.${threadId}`;
+}
+
+function parseCursor(cursor: string): [number, string] {
+  const match = /^([0-9a-z]{1,11})\.([A-Za-z0-9_-]{1,64})$/.exec(cursor);
+  if (match === null) throw new AppError("INVALID_REQUEST", { detail: "`cursor` is not known" });
+  return [parseInt(match[1]!, 36), match[2]!];
+}

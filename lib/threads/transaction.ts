@@ -1,0 +1,64 @@
+/**
+ * Optimistic transactions: read, plan, commit under checks, and again where
+ * another was faster. A commit of which nobody knows is resolved here.
+ *
+ * @module
+ */
+import { delay } from "@std/async/delay";
+import { AppError } from "../errors.ts";
+import { type Commit, type Store, UnknownCommitError } from "./store.ts";
+
+/** What one reading of the store leads to: nothing to do, or a commit and what it means. */
+export type Plan<R> =
+  | { readonly done: R }
+  | { readonly commit: Commit; readonly result: (version: string) => R };
+
+/** Tries in the face of other writers; each loses only to a commit that succeeded. */
+const MAX_CONFLICTS = 30;
+
+/** How long an unknown commit is looked for, milliseconds. */
+const RESOLVE_BUDGET_MS = 10_000;
+
+/**
+ * Runs `plan` until its commit holds. The plan must recognise its own earlier
+ * success (by an idempotency key or a fence) and then return `done`; every
+ * commit must check a version that it changes, so that a repeated one and a
+ * late one cannot both hold.
+ *
+ * @param subject What is being done, for the error message.
+ * @throws {AppError} `STORE_UNAVAILABLE` where certainly nothing was written; whatever `plan` throws.
+ * @throws {UnknownCommitError} where even the budget did not tell.
+ */
+export async function transact<R>(
+  store: Store,
+  subject: string,
+  plan: () => Promise<Plan<R>>,
+): Promise<R> {
+  let unknown: { readonly untilMs: number; readonly error: UnknownCommitError } | null = null;
+  for (let conflicts = 0; conflicts < MAX_CONFLICTS;) {
+    try {
+      const next = await plan();
+      if ("done" in next) return next.done;
+      const version = await store.commit(next.commit);
+      if (version !== null) return next.result(version);
+      conflicts++;
+      await delay(Math.random() * Math.min(2 ** conflicts, 50));
+    } catch (error) {
+      if (error instanceof UnknownCommitError) {
+        unknown ??= { untilMs: Date.now() + RESOLVE_BUDGET_MS, error };
+      } else if (unknown === null || !isUnavailable(error)) {
+        throw error;
+      }
+      if (Date.now() >= unknown.untilMs) throw unknown.error;
+      await delay(200 + Math.random() * 200);
+    }
+  }
+  throw new AppError("STORE_UNAVAILABLE", {
+    retryAfterMs: 1_000,
+    cause: new Error(`Cannot ${subject}: other writers were faster ${MAX_CONFLICTS} times`),
+  });
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof AppError && error.code === "STORE_UNAVAILABLE";
+}

@@ -1,0 +1,47 @@
+/**
+ * Drawbridge's entry: listens at once, builds its services behind the barrier,
+ * and drains on SIGINT and SIGTERM.
+ *
+ * @module
+ */
+import { ConfigError, loadConfig, secrets } from "./lib/config.ts";
+import { describeVariables } from "./lib/config/variables.ts";
+import { configureLogs, flushLogs } from "./lib/observe/log.ts";
+import { type RunningServer, startServer } from "./lib/server.ts";
+
+/** Exit code of a configuration fault: `EX_CONFIG` of sysexits.h. */
+const EX_CONFIG = 78;
+
+function readEnvironment(): Record<string, string | undefined> {
+  // With permission for all of it, as on Deno Deploy, an unknown `LIMIT_*` is told as well.
+  if (Deno.permissions.querySync({ name: "env" }).state === "granted") return Deno.env.toObject();
+  return Object.fromEntries(describeVariables().map(({ name }) => [name, Deno.env.get(name)]));
+}
+
+function start(): RunningServer {
+  const environment = readEnvironment();
+  try {
+    const config = loadConfig(environment);
+    configureLogs({ json: config.log.json, secrets: secrets(config) });
+    return startServer(config, {
+      loadBootstrap: async () => (await import("./lib/bootstrap.ts")).bootstrap,
+      onDeploy: environment.DENO_DEPLOYMENT_ID !== undefined,
+    });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    console.error(error.message);
+    Deno.exit(EX_CONFIG);
+  }
+}
+
+async function exit(code: number): Promise<never> {
+  // A reader that has stalled must not hold the process.
+  await Promise.race([flushLogs(), new Promise((resolve) => setTimeout(resolve, 100))]);
+  Deno.exit(code);
+}
+
+const server = start();
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.addSignalListener(signal, () => void server.drain().then(() => exit(0)));
+}
+await server.bootstrapped;

@@ -1,0 +1,94 @@
+/**
+ * All routes, and the few middlewares that each group needs.
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { cors } from "hono/cors";
+import { secureHeaders } from "hono/secure-headers";
+import { originAllowed } from "../lib/auth/origin.ts";
+import { AppError, toAppError } from "../lib/errors.ts";
+import { authRoutes } from "./auth.ts";
+import { handleHandshake } from "./chat.ts";
+import { type ReadyEnv, requireReady, type ServerContext, withServer } from "./context.ts";
+import { operationsRoutes } from "./operations.ts";
+import { pageRoutes } from "./page/page.ts";
+import { problemOf } from "./problem.ts";
+import { threadRoutes } from "./threads.ts";
+
+/** The methods of each path under `/api`, for 405 instead of 404. */
+const API_METHODS: readonly (readonly [string, string])[] = [
+  ["/api/threads", "GET, POST"],
+  ["/api/threads/:threadId", "GET, PATCH, DELETE"],
+  ["/api/threads/:threadId/entries", "GET"],
+  ["/api/threads/:threadId/messages", "POST"],
+  ["/api/threads/:threadId/runs/:runId/cancel", "POST"],
+];
+
+/** Makes the application. `server` reaches every handler through its context. */
+export function createApp(server: ServerContext): Hono<ReadyEnv> {
+  const app = new Hono<ReadyEnv>();
+  const { config, log } = server;
+
+  // First and alone: nothing may touch the response of an upgrade.
+  app.all("/ws", (c) => {
+    c.set("server", server);
+    return handleHandshake(c);
+  });
+
+  app.use(withServer(server));
+  app.use(secureHeaders({
+    strictTransportSecurity: config.appEnv === "production" || config.appEnv === "staging",
+    contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+    xFrameOptions: "DENY",
+    referrerPolicy: "no-referrer",
+  }));
+
+  app.use(
+    "/api/*",
+    cors({
+      origin: (origin, c) => {
+        const host = c.req.header("Host") ?? null;
+        const rules = {
+          allowedOrigins: config.allowedOrigins,
+          allowLocalhost: config.allowLocalhostOrigins,
+        };
+        return originAllowed(origin, host, rules) ? origin : null;
+      },
+      allowMethods: ["GET", "POST", "PATCH", "DELETE"],
+      allowHeaders: ["Authorization", "Content-Type", "X-Request-Id"],
+      exposeHeaders: ["X-Request-Id", "Retry-After"],
+      maxAge: 600,
+    }),
+    requireReady(),
+  );
+  app.use(bodyLimit({
+    maxSize: config.limits.frameBytes,
+    onError: () => {
+      throw new AppError("MESSAGE_TOO_LARGE");
+    },
+  }));
+  app.route("/api/threads", threadRoutes());
+  for (const [path, methods] of API_METHODS) {
+    app.all(path, (c) => {
+      const headers = { Allow: methods };
+      return problemOf(new AppError("METHOD_NOT_ALLOWED"), {
+        requestId: c.get("requestId"),
+        headers,
+      });
+    });
+  }
+  app.route("/auth", authRoutes());
+  app.route("/", operationsRoutes());
+  app.route("/", pageRoutes());
+
+  app.notFound((c) => problemOf(new AppError("NOT_FOUND"), { requestId: c.get("requestId") }));
+  app.onError((thrown, c) => {
+    const error = toAppError(thrown);
+    const requestId = c.get("requestId");
+    if (error.code === "INTERNAL") log.error("A request failed", { requestId, error: thrown });
+    return problemOf(error, { requestId });
+  });
+  return app;
+}

@@ -1,0 +1,195 @@
+/**
+ * The WebSocket handshake: every check, the gate, and the one upgrade.
+ *
+ * @module
+ */
+import type { Context } from "hono";
+import type { Principal } from "../lib/auth/principal.ts";
+import { challengeFor } from "../lib/auth/refusal.ts";
+import { checkOrigin, checkUpgrade, narrowOffer, readHandshake } from "../lib/chat/handshake.ts";
+import { type Connection, reconnectAfterMs } from "../lib/chat/connections.ts";
+import { encodeFrame, errorFrame } from "../lib/chat/protocol.ts";
+import { ChatSession, type SessionEvents } from "../lib/chat/session.ts";
+import { WebSocketChannel } from "../lib/chat/socket.ts";
+import { AppError, toAppError } from "../lib/errors.ts";
+import { refusalOf } from "../lib/startup/refusal.ts";
+import { departureOf, requestIdOf, type ServerContext, type ServerEnv } from "./context.ts";
+import { problemOf } from "./problem.ts";
+
+/** An admitted caller as the gate describes it. */
+type Admission = Extract<
+  Awaited<ReturnType<ServerContext["gate"]["pass"]>>,
+  { kind: "admitted" }
+>;
+
+/** What the upgraded socket is to be. */
+interface Opening {
+  readonly server: ServerContext;
+  readonly requestId: string;
+  readonly verdict: Admission["verdict"];
+  readonly principal: Principal;
+  readonly waitedMs: number;
+  readonly connection: Connection;
+}
+
+/** Longest time from the upgrade to `open`: a client that has left gets no event, ever. */
+const OPEN_TIMEOUT_MS = 10_000;
+
+/** Silence after which the platform pings, and then closes with 1001, seconds. */
+const IDLE_TIMEOUT_SECONDS = 30;
+
+/**
+ * Answers `/ws`. No middleware may touch the response: on Deno 2.5 that kills
+ * the server after an upgrade.
+ */
+export async function handleHandshake(
+  { req, var: { server } }: Pick<Context<ServerEnv>, "req" | "var">,
+): Promise<Response> {
+  const request = req.raw;
+  const left = departureOf(request);
+  const requestId = requestIdOf(request.headers);
+  const refuse = (error: AppError, headers?: Readonly<Record<string, string>>): Response => {
+    server.metrics.record("gate_refusals_total", { code: error.code });
+    left.decided();
+    return problemOf(error, { requestId, headers: headers ?? challengeFor(error) });
+  };
+
+  const upgradable = checkUpgrade(request);
+  if (!upgradable.ok) return refuse(upgradable.error, upgradable.headers);
+  if (server.startup().state === "draining") return refuse(refusalOf({ kind: "draining" }));
+  if (server.memory.over) {
+    server.connections.shedHeaviest();
+    return refuse(new AppError("ADMISSION_FULL", { retryAfterMs: 5_000 }));
+  }
+  const { config } = server;
+  const origin = checkOrigin(request.headers, {
+    allowedOrigins: config.allowedOrigins,
+    allowLocalhost: config.allowLocalhostOrigins,
+  });
+  if (!origin.ok) return refuse(origin.error, origin.headers);
+  const handshake = readHandshake(request.headers, new URL(request.url));
+  if (!handshake.ok) return refuse(handshake.error, handshake.headers);
+
+  const passage = await server.gate.pass<Principal>({
+    authenticate: (verifier) => verifier.verify(handshake.token),
+    deadlineMs: config.startup.waitMs,
+    signal: left.signal,
+  });
+  if (passage.kind === "gone") return new Response(null, { status: 499 });
+  if (passage.kind === "refused") return refuse(passage.error);
+  const connection = server.connections.tryTake(passage.principal.subject);
+  if (connection === null) {
+    return refuse(new AppError("TOO_MANY_CONNECTIONS", { retryAfterMs: 1_000 }));
+  }
+
+  // Asked last: a client that has left would get a socket without events.
+  if (left.signal.aborted) {
+    connection.release();
+    return new Response(null, { status: 499 });
+  }
+  left.decided();
+  const { protocol } = handshake;
+  try {
+    const { socket, response } = Deno.upgradeWebSocket(narrowOffer(request, protocol), {
+      idleTimeout: IDLE_TIMEOUT_SECONDS,
+      ...(protocol === undefined ? {} : { protocol }),
+    });
+    serve(socket, { server, requestId, ...passage, connection });
+    return response;
+  } catch (cause) {
+    connection.release();
+    server.log.error("A checked handshake could not be upgraded", { requestId, error: cause });
+    return refuse(new AppError("INVALID_REQUEST", { cause }));
+  }
+}
+
+/** Listens to a socket. Whatever is thrown in a handler closes this socket and nothing else. */
+function serve(socket: WebSocket, opening: Opening): void {
+  const { server, requestId, connection } = opening;
+  const channel = new WebSocketChannel(socket);
+  let session: ChatSession | null = null;
+  const release = (): void => {
+    clearTimeout(opened);
+    session?.dispose();
+    connection.release();
+  };
+  const opened = setTimeout(release, OPEN_TIMEOUT_MS);
+  const guard = (handler: () => void): void => {
+    try {
+      handler();
+    } catch (error) {
+      server.log.error("A socket handler failed", { requestId, error });
+      session?.dispose();
+      channel.close(1011, "Internal error");
+    }
+  };
+  socket.onopen = () =>
+    guard(() => {
+      clearTimeout(opened);
+      session = open(channel, opening);
+    });
+  socket.onmessage = ({ data }) => guard(() => session?.receive(data));
+  // `onclose` follows, and says how it ended.
+  socket.onerror = () => {};
+  let closed = false;
+  socket.onclose = ({ code }) =>
+    guard(() => {
+      if (closed) return;
+      closed = true;
+      release();
+      server.metrics.record("closes_total", { code: String(code) });
+    });
+}
+
+/** Opens the chat, or says why there is none. */
+function open(channel: WebSocketChannel, opening: Opening): ChatSession | null {
+  const { server, requestId, verdict, principal, waitedMs, connection } = opening;
+  // The drain may have begun since the verdict.
+  if (verdict.kind === "draining" || server.startup().state === "draining") {
+    return refuseDraining(channel, server);
+  }
+  if (verdict.kind !== "ready") return refuseOver(channel, server, refusalOf(verdict));
+  if (!verdict.ready.services.available()) {
+    return refuseOver(
+      channel,
+      server,
+      new AppError("SERVICE_UNAVAILABLE", { retryAfterMs: 1_000 }),
+    );
+  }
+  const session = ChatSession.open(verdict.ready, principal, channel, {
+    sessionId: requestId,
+    waitedMs,
+    limits: server.config.limits,
+    events: sessionEvents(server, requestId),
+  });
+  connection.register(session);
+  return session;
+}
+
+function sessionEvents({ metrics, log }: ServerContext, requestId: string): SessionEvents {
+  return {
+    onFrame: (direction, type) => metrics.record("frames_total", { direction, type }),
+    onSlowConsumer: () => metrics.record("slow_consumers_total", {}),
+    onFault: (error) => log.error("A frame could not be handled", { requestId, error }),
+  };
+}
+
+/** A browser shows neither status nor body of a failed handshake, so the socket tells. */
+function refuseOver(channel: WebSocketChannel, server: ServerContext, error: AppError): null {
+  const { code } = error;
+  server.metrics.record("gate_refusals_total", { code });
+  server.metrics.record("frames_total", { direction: "out", type: "error" });
+  channel.send(encodeFrame(errorFrame(toAppError(error))));
+  channel.close(error.shape.closeCode ?? 1011, error.shape.closeReason ?? "");
+  return null;
+}
+
+function refuseDraining(channel: WebSocketChannel, server: ServerContext): null {
+  const { shape } = new AppError("DRAINING");
+  server.metrics.record("gate_refusals_total", { code: "DRAINING" });
+  server.metrics.record("frames_total", { direction: "out", type: "session.draining" });
+  const frame = { type: "session.draining", reconnectAfterMs: reconnectAfterMs() } as const;
+  channel.send(encodeFrame(frame));
+  channel.close(shape.closeCode ?? 1012, shape.closeReason ?? "");
+  return null;
+}

@@ -1,0 +1,128 @@
+/**
+ * What a request carries: its id, what the server is made of, and behind the
+ * gate its principal and the services.
+ *
+ * @module
+ */
+import type { Context, MiddlewareHandler } from "hono";
+import type { DevTokenIssuer } from "../lib/auth/dev_tokens.ts";
+import { readBearer } from "../lib/auth/credentials.ts";
+import type { Principal } from "../lib/auth/principal.ts";
+import { challengeFor } from "../lib/auth/refusal.ts";
+import type { TokenVerifier } from "../lib/auth/verifier.ts";
+import type { Connections } from "../lib/chat/connections.ts";
+import type { Config } from "../lib/config.ts";
+import { AppError } from "../lib/errors.ts";
+import type { Logger } from "../lib/observe/log.ts";
+import type { MemoryGauge } from "../lib/observe/memory.ts";
+import type { Metrics } from "../lib/observe/metrics.ts";
+import type { Exposition } from "../lib/observe/prometheus.ts";
+import type { Services } from "../lib/services.ts";
+import type { Gate } from "../lib/startup/gate.ts";
+import { refusalOf } from "../lib/startup/refusal.ts";
+import type { StartupReport } from "../lib/startup/startup.ts";
+import { problemOf } from "./problem.ts";
+
+/** What exists before any service: made with the server, and never in a request. */
+export interface ServerContext {
+  readonly config: Config;
+  readonly gate: Gate<Services, TokenVerifier>;
+  readonly connections: Connections;
+  readonly memory: MemoryGauge;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** Where the start-up is. */
+  readonly startup: () => StartupReport;
+  /** The services, where the gate is open: for health alone, which must answer always. */
+  readonly services: () => Services | null;
+  /** The metrics as text, or null while their library loads. */
+  readonly metricsText: () => Promise<Exposition> | null;
+  /** Signs development tokens; null outside of development and test. */
+  readonly devTokens: DevTokenIssuer | null;
+}
+
+/** Hono's environment of every route. */
+export interface ServerEnv {
+  Variables: {
+    /** Names the request in answers and logs. */
+    requestId: string;
+    server: ServerContext;
+  };
+}
+
+/** Hono's environment behind {@linkcode requireReady}. */
+export interface ReadyEnv {
+  Variables: ServerEnv["Variables"] & {
+    principal: Principal;
+    services: Services;
+  };
+}
+
+/** An id for a request: the client's own, where it is one of ours in form, or a new one. */
+export function requestIdOf(headers: Headers): string {
+  const given = headers.get("x-request-id");
+  return given !== null && /^[A-Za-z0-9_-]{1,64}$/.test(given) ? given : crypto.randomUUID();
+}
+
+/** Gives every request its id and the server, and every response the id. */
+export function withServer(server: ServerContext): MiddlewareHandler<ServerEnv> {
+  return async (c, next) => {
+    c.set("server", server);
+    c.set("requestId", requestIdOf(c.req.raw.headers));
+    await next();
+    c.res.headers.set("X-Request-Id", c.get("requestId"));
+  };
+}
+
+/**
+ * Lets a request pass when the start-up is ready and its token is verified, and
+ * puts both into its context. It waits as a socket does.
+ */
+export function requireReady(): MiddlewareHandler<ReadyEnv> {
+  return async (c, next) => {
+    const { config, gate } = c.get("server");
+    // Touched before the first await: a signal that nobody asked for never aborts.
+    const left = departureOf(c.req.raw);
+    const credential = readBearer(c.req.raw.headers, new URL(c.req.url));
+    if (!credential.ok) {
+      return problemOf(credential.error, { requestId: c.get("requestId"), ...credential });
+    }
+    const passage = await gate.pass({
+      authenticate: (verifier) => verifier.verify(credential.token),
+      deadlineMs: config.startup.waitMs,
+      signal: left.signal,
+    });
+    left.decided();
+    if (passage.kind === "gone") return new Response(null, { status: 499 });
+    if (passage.kind === "refused") return refuse(c, passage.error);
+    const { verdict, principal } = passage;
+    if (verdict.kind !== "ready") return refuse(c, refusalOf(verdict));
+    const { services } = verdict.ready;
+    if (!services.available()) {
+      return refuse(c, new AppError("STORE_UNAVAILABLE", { retryAfterMs: 1_000 }));
+    }
+    c.set("principal", principal);
+    c.set("services", services);
+    return await next();
+  };
+}
+
+function refuse(c: Context<ReadyEnv>, error: AppError): Response {
+  return problemOf(error, { requestId: c.get("requestId"), headers: challengeFor(error) });
+}
+
+/**
+ * A signal that aborts when the client leaves before {@linkcode decided} is
+ * called. The request's own signal also aborts after every normal response.
+ */
+export function departureOf(request: Request): { signal: AbortSignal; decided: () => void } {
+  const { signal } = request;
+  const departure = new AbortController();
+  const onAbort = () => departure.abort(signal.reason);
+  if (signal.aborted) onAbort();
+  else signal.addEventListener("abort", onAbort, { once: true });
+  return {
+    signal: departure.signal,
+    decided: () => signal.removeEventListener("abort", onAbort),
+  };
+}

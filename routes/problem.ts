@@ -1,0 +1,44 @@
+/**
+ * Faults as problem documents (RFC 9457), the one place where an error becomes
+ * an HTTP response.
+ *
+ * @module
+ */
+import { type AppError, ERRORS } from "../lib/errors.ts";
+
+/** What a problem response carries besides its error. */
+export interface ProblemOptions {
+  readonly requestId: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Wait that a 429 or 503 names where its error names none, milliseconds. */
+const DEFAULT_RETRY_AFTER_MS = 1_000;
+
+/** The response that tells a client of `error`. Its cause stays here. */
+export function problemOf(error: AppError, { requestId, headers }: ProblemOptions): Response {
+  const { status, title, retryable } = ERRORS[error.code];
+  const waits = status === 429 || status === 503;
+  const retryAfterMs = error.retryAfterMs ?? (waits ? DEFAULT_RETRY_AFTER_MS : undefined);
+  const body = {
+    type: `urn:drawbridge:problem:${error.code.toLowerCase().replaceAll("_", "-")}`,
+    title,
+    status,
+    detail: error.detail,
+    code: error.code,
+    retryable,
+    requestId,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: {
+      "Content-Type": "application/problem+json",
+      "Cache-Control": "no-store",
+      "X-Content-Type-Options": "nosniff",
+      "X-Request-Id": requestId,
+      ...(waits ? { "Retry-After": String(Math.ceil((retryAfterMs ?? 0) / 1_000)) } : {}),
+      ...headers,
+    },
+  });
+}

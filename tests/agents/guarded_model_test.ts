@@ -1,0 +1,69 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import { GuardedModel } from "../../lib/agents/guarded_model.ts";
+import { Watchdog } from "../../lib/agents/watchdog.ts";
+import { AppError } from "../../lib/errors.ts";
+import { inOrder, ScriptedModel, thenSilence, wordParts } from "../support/answers.ts";
+
+const prompt = [{ role: "user" as const, content: [{ type: "text" as const, text: "hi" }] }];
+
+Deno.test("GuardedModel passes a whole answer on as it is", async () => {
+  const model = new GuardedModel(new ScriptedModel(() => inOrder(wordParts("hello"))), 1_000);
+  const { stream } = await model.doStream({ prompt });
+  assertEquals(await Array.fromAsync(stream), wordParts("hello"));
+});
+
+Deno.test("GuardedModel ends the wrapped call when its stream is left", async () => {
+  const scripted = new ScriptedModel(({ abortSignal }) => thenSilence([], abortSignal));
+  const { stream } = await new GuardedModel(scripted, 1_000).doStream({ prompt });
+  await stream.cancel("left");
+  assertEquals(scripted.calls[0]?.abortSignal?.reason, "left");
+});
+
+Deno.test("GuardedModel takes no time for silence that its reader lets pass", async () => {
+  using time = new FakeTime();
+  const model = new GuardedModel(new ScriptedModel(() => inOrder(wordParts("hello"))), 1_000);
+  const { stream } = await model.doStream({ prompt });
+  const reader = stream.getReader();
+  await reader.read();
+  await time.tickAsync(60_000);
+  assertEquals((await reader.read()).value, wordParts("hello")[1]);
+  await reader.cancel();
+});
+
+Deno.test("GuardedModel lets go of a stream that opens after the silence has ended it", async () => {
+  using time = new FakeTime();
+  const scripted = new ScriptedModel(() => inOrder([]));
+  const late = Promise.withResolvers<{ stream: ReadableStream }>();
+  scripted.doStream = () => late.promise;
+  const opening = new GuardedModel(scripted, 1_000).doStream({ prompt });
+  const refused = assertRejects(() => opening, AppError);
+  await time.tickAsync(1_000);
+  const error = await refused;
+  assertEquals(error.code, "MODEL_TIMEOUT");
+  let cancelledWith: unknown;
+  late.resolve({
+    stream: new ReadableStream({ cancel: (reason) => void (cancelledWith = reason) }),
+  });
+  await time.runMicrotasks();
+  assertEquals(cancelledWith, error);
+});
+
+Deno.test("Watchdog leaves no listener behind, however many waits it bounds", async () => {
+  const watchdog = new Watchdog({ limitMs: 1_000, onSilence: () => new Error("silent") });
+  let listeners = 0;
+  const { signal } = watchdog;
+  const add = signal.addEventListener.bind(signal);
+  const remove = signal.removeEventListener.bind(signal);
+  signal.addEventListener = (type: string, listener: EventListener) => {
+    listeners++;
+    add(type, listener);
+  };
+  signal.removeEventListener = (type: string, listener: EventListener) => {
+    listeners--;
+    remove(type, listener);
+  };
+  for (let wait = 0; wait < 3; wait++) await watchdog.wait(Promise.resolve());
+  await assertRejects(() => watchdog.wait(Promise.reject(new Error("failed"))), Error, "failed");
+  assertEquals(listeners, 0);
+});

@@ -1,0 +1,79 @@
+import { assert, assertEquals, assertFalse, assertMatch, assertStringIncludes } from "@std/assert";
+import { METRICS, Metrics } from "../../lib/observe/metrics.ts";
+import { createPrometheus } from "../../lib/observe/prometheus.ts";
+
+function makeMetrics() {
+  const prometheus = createPrometheus({ residentBytes: () => 4_096 });
+  const metrics = new Metrics();
+  metrics.attach(prometheus.sink);
+  const lines = async () => (await prometheus.render()).body.split("\n");
+  return { metrics, prometheus, lines };
+}
+
+Deno.test("createPrometheus describes every metric with prefix, help and type", async () => {
+  const { lines } = makeMetrics();
+  const text = await lines();
+  for (const [name, { kind, help }] of Object.entries(METRICS)) {
+    assert(text.includes(`# HELP drawbridge_${name} ${help}`), name);
+    assert(text.includes(`# TYPE drawbridge_${name} ${kind}`), name);
+  }
+});
+
+Deno.test("createPrometheus renders the text format with its content type", async () => {
+  const { contentType } = await createPrometheus().render();
+  assertMatch(contentType, /^text\/plain; version=0\.0\.4/);
+});
+
+Deno.test("createPrometheus adds to counters, sets gauges and observes histograms", async () => {
+  const { metrics, lines } = makeMetrics();
+  metrics.record("closes_total", { code: "1012" });
+  metrics.record("closes_total", { code: "1012" }, 2);
+  metrics.record("connections", {}, 5);
+  metrics.record("connections", {}, 4);
+  metrics.record("gate_wait_seconds", { verdict: "ready" }, 0.2);
+  const text = await lines();
+  assert(text.includes('drawbridge_closes_total{code="1012"} 3'));
+  assert(text.includes("drawbridge_connections 4"));
+  assert(text.includes('drawbridge_gate_wait_seconds_bucket{le="0.1",verdict="ready"} 0'));
+  assert(text.includes('drawbridge_gate_wait_seconds_bucket{le="0.25",verdict="ready"} 1'));
+  assert(text.includes('drawbridge_gate_wait_seconds_bucket{le="+Inf",verdict="ready"} 1'));
+  assert(text.includes('drawbridge_gate_wait_seconds_sum{verdict="ready"} 0.2'));
+});
+
+Deno.test("createPrometheus renders what was recorded before it was attached", async () => {
+  const metrics = new Metrics();
+  metrics.record("messages_stored_total", {});
+  const { sink, render } = createPrometheus();
+  metrics.attach(sink);
+  assertStringIncludes((await render()).body, "drawbridge_messages_stored_total 1\n");
+});
+
+Deno.test("createPrometheus reads resident memory at each scrape", async () => {
+  const { lines } = makeMetrics();
+  assert((await lines()).includes("process_resident_memory_bytes 4096"));
+});
+
+Deno.test("createPrometheus ignores what is no measurement, without throwing", async () => {
+  const { metrics, lines } = makeMetrics();
+  for (const value of [NaN, Infinity, -1]) metrics.record("messages_stored_total", {}, value);
+  for (const value of [NaN, Infinity]) metrics.record("connections", {}, value);
+  const text = await lines();
+  assert(text.includes("drawbridge_messages_stored_total 0"));
+  assert(text.includes("drawbridge_connections 0"));
+});
+
+Deno.test("createPrometheus counts as other what a client's labels would add without end", async () => {
+  const { metrics, lines } = makeMetrics();
+  for (let code = 3_000; code < 3_500; code++) metrics.record("closes_total", { code: `${code}` });
+  metrics.record("closes_total", { code: "3000" });
+  const series = (await lines()).filter((line) => line.startsWith("drawbridge_closes_total{"));
+  assertEquals(series.length, 201);
+  assert(series.includes('drawbridge_closes_total{code="3000"} 2'));
+  assert(series.includes('drawbridge_closes_total{code="other"} 300'));
+});
+
+Deno.test("createPrometheus makes registries that share nothing", async () => {
+  const [one, other] = [makeMetrics(), makeMetrics()];
+  one.metrics.record("connections", {}, 9);
+  assertFalse((await other.lines()).includes("drawbridge_connections 9"));
+});
