@@ -8,6 +8,7 @@ import { ConfigError, loadConfig, secrets } from "./lib/config.ts";
 import { describeVariables } from "./lib/config/variables.ts";
 import { configureLogs, flushLogs } from "./lib/observe/log.ts";
 import { type RunningServer, startServer } from "./lib/server.ts";
+import { createApp } from "./routes/app.ts";
 
 /** Exit code of a configuration fault: `EX_CONFIG` of sysexits.h. */
 const EX_CONFIG = 78;
@@ -24,12 +25,13 @@ function start(): RunningServer {
     const config = loadConfig(environment);
     configureLogs({ json: config.log.json, secrets: secrets(config) });
     return startServer(config, {
+      createApp,
       loadBootstrap: async () => (await import("./lib/bootstrap.ts")).bootstrap,
       onDeploy: environment.DENO_DEPLOYMENT_ID !== undefined,
     });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    console.error(error.message);
+    Deno.stderr.writeSync(new TextEncoder().encode(`${error.message}\n`));
     Deno.exit(EX_CONFIG);
   }
 }

@@ -6,14 +6,15 @@
  */
 import { loadModel } from "./agents/ai_sdk_model.ts";
 import { AgentRegistry, defaultAgents } from "./agents/registry.ts";
-import { AgentSupervisor } from "./agents/supervisor.ts";
+import { AgentSupervisor, type SupervisorParts } from "./agents/supervisor.ts";
 import { loadKeys } from "./auth/keys.ts";
 import { TokenVerifier } from "./auth/verifier.ts";
 import { FanOut } from "./chat/fan_out.ts";
 import type { Config } from "./config.ts";
 import type { Logger } from "./observe/log.ts";
 import type { Metrics } from "./observe/metrics.ts";
-import { createPrometheus, type Exposition } from "./observe/prometheus.ts";
+import { createPrometheus } from "./observe/prometheus.ts";
+import type { BootstrapOptions, Bootstrapped } from "./server_context.ts";
 import type { Services } from "./services.ts";
 import type { StartupBarrier } from "./startup/barrier.ts";
 import { phase, plan } from "./startup/phases.ts";
@@ -26,31 +27,9 @@ import { RunLog } from "./threads/run_log.ts";
 import { LogSearch } from "./threads/search.ts";
 import type { Store } from "./threads/store.ts";
 import { ThreadLog } from "./threads/thread_log.ts";
+import { ThreadRemoval } from "./threads/thread_removal.ts";
 import { ThreadReader } from "./threads/thread_reader.ts";
 import { StoreProbe } from "./observe/store_probe.ts";
-
-/** What the bootstrap is given. */
-export interface BootstrapOptions {
-  readonly config: Config;
-  readonly metrics: Metrics;
-  readonly log: Logger;
-  /** Names this process among those that share a database. */
-  readonly instanceId: string;
-  /** Whether the database is a remote one although no address is configured: on Deno Deploy. */
-  readonly onDeploy: boolean;
-  /** Opens when every critical service is ready. */
-  readonly services: StartupBarrier<Services>;
-  /** Opens when tokens can be verified. */
-  readonly keys: StartupBarrier<TokenVerifier>;
-}
-
-/** What the bootstrap makes. */
-export interface Bootstrapped {
-  /** Builds the services once it is started, and gives them back once it is stopped. */
-  readonly startup: Startup<Services>;
-  /** Renders all metrics. */
-  readonly metricsText: () => Promise<Exposition>;
-}
 
 /** Prepares the start-up; nothing happens before it is started. */
 export function bootstrap(options: BootstrapOptions): Bootstrapped {
@@ -161,16 +140,19 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
   return { startup, metricsText: prometheus.render };
 }
 
-/** The thread's parts, all on one store. */
+/** What works on one store. */
 function threadParts(
   store: Store,
   { instanceId, fanOut }: { instanceId: string; fanOut: FanOut },
-): { threads: ThreadLog; runs: RunLog; ends: RunEnds; chunks: ChunkLog; reader: ThreadReader } {
+): Pick<SupervisorParts, "threads" | "removal" | "runs" | "ends" | "chunks"> & {
+  reader: ThreadReader;
+} {
   const threads = new ThreadLog(store);
   const chunks = new ChunkLog(store);
   return {
     threads,
     chunks,
+    removal: new ThreadRemoval(store),
     runs: new RunLog(store, instanceId),
     ends: new RunEnds(store, instanceId),
     reader: new ThreadReader({ store, threads, chunks, fanOut }),

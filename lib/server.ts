@@ -6,10 +6,8 @@
  */
 import { deadline } from "@std/async/deadline";
 import { delay } from "@std/async/delay";
-import { createApp } from "../routes/app.ts";
 import { DevTokenIssuer } from "./auth/dev_tokens.ts";
 import type { TokenVerifier } from "./auth/verifier.ts";
-import type { BootstrapOptions, Bootstrapped } from "./bootstrap.ts";
 import { Connections } from "./chat/connections.ts";
 import type { Config } from "./config.ts";
 import { DRAIN_DEADLINE_MS } from "./limits.ts";
@@ -17,6 +15,7 @@ import { logger } from "./observe/log.ts";
 import { MemoryGauge } from "./observe/memory.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { startupLogger } from "./observe/startup_log.ts";
+import type { BootstrapOptions, Bootstrapped, ServerContext } from "./server_context.ts";
 import type { Services } from "./services.ts";
 import { StartupBarrier } from "./startup/barrier.ts";
 import { startupRecorder } from "./startup/events.ts";
@@ -26,6 +25,10 @@ import { WaitingRoom } from "./startup/waiting_room.ts";
 
 /** What a server is started with besides its configuration. */
 export interface ServerOptions {
+  /** Makes what answers requests. */
+  readonly createApp: (server: ServerContext) => {
+    readonly fetch: (request: Request) => Response | Promise<Response>;
+  };
   /** Loads and calls the bootstrap, once the server listens. */
   readonly loadBootstrap: () => Promise<(options: BootstrapOptions) => Bootstrapped>;
   /** Whether the platform is Deno Deploy, whose database is a remote one. */
@@ -84,7 +87,7 @@ export function startServer(config: Config, options: ServerOptions): RunningServ
       durationMs: performance.now(),
       phases: [],
     };
-  const app = createApp({
+  const app = options.createApp({
     config,
     gate: new Gate({ services, keys, room, metrics }),
     connections,
@@ -111,7 +114,7 @@ export function startServer(config: Config, options: ServerOptions): RunningServ
       log.error("A request failed", { error });
       return new Response(null, { status: 500 });
     },
-  }, app.fetch);
+  }, (request) => app.fetch(request));
   const address = addressOf(server.addr);
   log.info("listening", { address });
   for (const warning of config.warnings) log.warn(warning);

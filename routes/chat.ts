@@ -13,7 +13,8 @@ import { ChatSession, type SessionEvents } from "../lib/chat/session.ts";
 import { WebSocketChannel } from "../lib/chat/socket.ts";
 import { AppError, toAppError } from "../lib/errors.ts";
 import { refusalOf } from "../lib/startup/refusal.ts";
-import { departureOf, requestIdOf, type ServerContext, type ServerEnv } from "./context.ts";
+import type { ServerContext } from "../lib/server_context.ts";
+import { departureOf, requestIdOf, type ServerEnv } from "./context.ts";
 import { problemOf } from "./problem.ts";
 
 /** An admitted caller as the gate describes it. */

@@ -5,41 +5,14 @@
  * @module
  */
 import type { Context, MiddlewareHandler } from "hono";
-import type { DevTokenIssuer } from "../lib/auth/dev_tokens.ts";
 import { readBearer } from "../lib/auth/credentials.ts";
 import type { Principal } from "../lib/auth/principal.ts";
 import { challengeFor } from "../lib/auth/refusal.ts";
-import type { TokenVerifier } from "../lib/auth/verifier.ts";
-import type { Connections } from "../lib/chat/connections.ts";
-import type { Config } from "../lib/config.ts";
 import { AppError } from "../lib/errors.ts";
-import type { Logger } from "../lib/observe/log.ts";
-import type { MemoryGauge } from "../lib/observe/memory.ts";
-import type { Metrics } from "../lib/observe/metrics.ts";
-import type { Exposition } from "../lib/observe/prometheus.ts";
+import type { ServerContext } from "../lib/server_context.ts";
 import type { Services } from "../lib/services.ts";
-import type { Gate } from "../lib/startup/gate.ts";
 import { refusalOf } from "../lib/startup/refusal.ts";
-import type { StartupReport } from "../lib/startup/startup.ts";
 import { problemOf } from "./problem.ts";
-
-/** What exists before any service: made with the server, and never in a request. */
-export interface ServerContext {
-  readonly config: Config;
-  readonly gate: Gate<Services, TokenVerifier>;
-  readonly connections: Connections;
-  readonly memory: MemoryGauge;
-  readonly metrics: Metrics;
-  readonly log: Logger;
-  /** Where the start-up is. */
-  readonly startup: () => StartupReport;
-  /** The services, where the gate is open: for health alone, which must answer always. */
-  readonly services: () => Services | null;
-  /** The metrics as text, or null while their library loads. */
-  readonly metricsText: () => Promise<Exposition> | null;
-  /** Signs development tokens; null outside of development and test. */
-  readonly devTokens: DevTokenIssuer | null;
-}
 
 /** Hono's environment of every route. */
 export interface ServerEnv {

@@ -15,7 +15,8 @@ import {
   readinessDocument,
   startupDocument,
 } from "../lib/observe/health.ts";
-import type { ServerContext, ServerEnv } from "./context.ts";
+import type { ServerContext } from "../lib/server_context.ts";
+import type { ServerEnv } from "./context.ts";
 
 /** The routes under `/health`, and `/metrics`. */
 export function operationsRoutes(): Hono<ServerEnv> {

@@ -15,6 +15,7 @@ import type { RunLog, Sent } from "../threads/run_log.ts";
 import type { Change } from "../threads/run_steps.ts";
 import { answerId, type RunClaim, type UnfencedClaim } from "../threads/thread_edit.ts";
 import type { ThreadLog } from "../threads/thread_log.ts";
+import type { ThreadRemoval } from "../threads/thread_removal.ts";
 import { AnswerFolder } from "./fold.ts";
 import { readConversation } from "./history.ts";
 import type { AnswerModel, Chunk } from "./model.ts";
@@ -36,6 +37,7 @@ export interface SupervisorEvents extends Omit<RunPoolEvents, "onOrphan"> {
 export interface SupervisorParts {
   readonly instanceId: string;
   readonly threads: ThreadLog;
+  readonly removal: ThreadRemoval;
   readonly runs: RunLog;
   readonly ends: RunEnds;
   readonly chunks: ChunkLog;
@@ -139,11 +141,11 @@ export class AgentSupervisor {
    * @throws {AppError} `NOT_FOUND`, `STORE_UNAVAILABLE`
    */
   async deleteThread(ref: ThreadRef): Promise<void> {
-    const thread = await this.#parts.threads.delete(ref);
+    const thread = await this.#parts.removal.delete(ref);
     this.#pool.get(thread)?.abandon();
     this.#parts.fanOut.delete(thread);
     this.#parts.events.onChange(thread);
-    this.#pool.inBackground(this.#parts.threads.sweep());
+    this.#pool.inBackground(this.#parts.removal.sweep());
   }
 
   /** Sees to it that the thread's active run, if any, has a living owner; returns at once. */
@@ -172,7 +174,7 @@ export class AgentSupervisor {
   async recover(): Promise<number> {
     const orphans = await this.#parts.ends.orphans();
     for (const ref of orphans) this.watch(ref);
-    await this.#parts.threads.sweep();
+    await this.#parts.removal.sweep();
     this.#takeovers.keepLooking(() => this.#parts.ends.orphans());
     return orphans.length;
   }

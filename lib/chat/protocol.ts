@@ -1,18 +1,19 @@
 /**
  * The wire protocol, version 1: every frame's schema, its parser and its
- * encoder. Browser-safe: imports the schema library, the errors and the limits.
+ * encoder. Browser-safe: imports the schema library, the errors, the limits and the
+ * entries.
  *
  * @module
  */
 import { z } from "zod";
 import { AppError } from "../errors.ts";
 import { ID_PATTERN } from "../limits.ts";
+import { agentNameSchema, entrySchema, idSchema, timeSchema } from "./entries.ts";
+
+export * from "./entries.ts";
 
 /** The WebSocket subprotocol that names this version. */
 export const SUBPROTOCOL = "drawbridge.v1";
-
-/** An id chosen by a client: 1 to 64 of `A-Z a-z 0-9 _ -`. */
-export const idSchema = z.string().regex(ID_PATTERN, "1 to 64 of A-Z a-z 0-9 _ -");
 
 /** What to do where the thread already has an active run. */
 export const onBusySchema = z.enum(["queue", "reject", "interrupt"]);
@@ -27,9 +28,6 @@ export const textSchema = z.string()
 
 /** A message as its author sends it. */
 export const messageSchema = z.object({ id: idSchema, text: textSchema });
-
-/** The name of an agent. */
-export const agentNameSchema = z.string().min(1).max(64);
 
 const positionSchema = z.object({
   runId: idSchema,
@@ -82,66 +80,6 @@ export type ClientFrame = z.infer<(typeof clientFrameSchemas)[ClientFrameType]>;
 
 /** What one client frame of type `Type` holds. */
 export type ClientFrameOf<Type extends ClientFrameType> = Extract<ClientFrame, { type: Type }>;
-
-/** One part of a message: the AI SDK's UI message parts. Those of other types pass through unread. */
-export const messagePartSchema = z.looseObject({ type: z.string() });
-
-/** See {@linkcode messagePartSchema}. */
-export type MessagePart = z.infer<typeof messagePartSchema>;
-
-/** How a run ended. */
-export const outcomeSchema = z.enum(["completed", "failed", "cancelled", "interrupted"]);
-
-/** See {@linkcode outcomeSchema}. */
-export type Outcome = z.infer<typeof outcomeSchema>;
-
-const timeSchema = z.iso.datetime();
-
-/** A user's message in the log. */
-export const userEntrySchema = z.object({
-  kind: z.literal("message"),
-  role: z.literal("user"),
-  id: idSchema,
-  parts: z.array(messagePartSchema),
-  createdAt: timeSchema,
-});
-
-/** The start of one attempt of a run. */
-export const runStartedEntrySchema = z.object({
-  kind: z.literal("run.started"),
-  runId: idSchema,
-  attempt: z.int().min(1),
-  agent: agentNameSchema,
-  /** Id of the user message that the run answers. */
-  replyTo: idSchema,
-});
-
-/** The end of a run: its answer. Exactly one for each run. */
-export const assistantEntrySchema = z.object({
-  kind: z.literal("message"),
-  role: z.literal("assistant"),
-  id: idSchema,
-  runId: idSchema,
-  /** 0 where the run was cancelled before it started. */
-  attempt: z.int().min(0),
-  agent: agentNameSchema,
-  parts: z.array(messagePartSchema),
-  outcome: outcomeSchema,
-  error: z.object({ code: z.string(), message: z.string() }).optional(),
-  createdAt: timeSchema,
-});
-
-/** One entry of a thread's log. */
-export const entrySchema = z.union([userEntrySchema, runStartedEntrySchema, assistantEntrySchema]);
-
-/** See {@linkcode userEntrySchema}. */
-export type UserEntry = z.infer<typeof userEntrySchema>;
-/** See {@linkcode runStartedEntrySchema}. */
-export type RunStartedEntry = z.infer<typeof runStartedEntrySchema>;
-/** See {@linkcode assistantEntrySchema}. */
-export type AssistantEntry = z.infer<typeof assistantEntrySchema>;
-/** See {@linkcode entrySchema}. */
-export type Entry = z.infer<typeof entrySchema>;
 
 const activeRunSchema = z.object({ runId: idSchema, attempt: z.int().min(1) }).nullable();
 const chunkSchema = z.looseObject({ type: z.string() });

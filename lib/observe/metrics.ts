@@ -134,3 +134,11 @@ export class Metrics {
     if (this.#kept!.length > 20_000) this.#kept!.splice(0, 10_000);
   }
 }
+
+/** One scrape's answer. */
+export interface Exposition {
+  /** The exposition format and its version, for `Content-Type`. */
+  readonly contentType: string;
+  /** The exposition itself. */
+  readonly body: string;
+}

@@ -5,20 +5,18 @@
  * @module
  */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import { type MetricDefinition, METRICS, type MetricsSink, type Sample } from "./metrics.ts";
+import {
+  type Exposition,
+  type MetricDefinition,
+  METRICS,
+  type MetricsSink,
+  type Sample,
+} from "./metrics.ts";
 
 /** How the exposition is made. */
 export interface PrometheusOptions {
   /** Resident memory of the process, bytes. Default: what the runtime says. */
   readonly residentBytes?: () => number;
-}
-
-/** One scrape's answer. */
-export interface Exposition {
-  /** The exposition format and its version, for `Content-Type`. */
-  readonly contentType: string;
-  /** The exposition itself. */
-  readonly body: string;
 }
 
 /** Where samples go in and the exposition comes out. */

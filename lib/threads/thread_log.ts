@@ -8,19 +8,14 @@ import { AppError } from "../errors.ts";
 import {
   activityKey,
   activityPrefix,
-  dataPrefix,
   entryKey,
   entryPrefix,
   headKey,
   type Incarnation,
-  leaseKey,
-  runKey,
-  TRASH_PREFIX,
-  trashKey,
 } from "./keys.ts";
 import { unpack } from "./pieces.ts";
 import type { Entry, Packed, ThreadHead, ThreadRef } from "./records.ts";
-import { put, remove, type Store, type Stored } from "./store.ts";
+import { put, type Store, type Stored } from "./store.ts";
 import { type NumberedEntry, ThreadEdit } from "./thread_edit.ts";
 import { transact } from "./transaction.ts";
 
@@ -42,9 +37,6 @@ export interface ThreadPage {
   /** Where the next page begins; `null` after the last. */
   readonly nextCursor: string | null;
 }
-
-/** Rows that one commit removes: half of Deno KV's 1,000 mutations. */
-const SWEEP_BATCH = 500;
 
 /** Characters of entries after which a read stops: bounds what one reader makes the server hold. */
 const READ_CHARACTERS = 1_000_000;
@@ -148,51 +140,6 @@ export class ThreadLog {
       edit.head = { ...edit.head, title };
       return { commit: edit.toCommit(), result: () => toThread(ref.threadId, edit.head) };
     });
-  }
-
-  /**
-   * Deletes a thread at once and fences its runs; {@linkcode sweep} removes the rows.
-   *
-   * @throws {AppError} `NOT_FOUND`, `STORE_UNAVAILABLE`
-   */
-  async delete(ref: ThreadRef): Promise<Incarnation> {
-    let deleted: Incarnation | null = null;
-    return await transact<Incarnation>(this.#store, `delete thread ${ref.threadId}`, async () => {
-      const { value: head, version } = await this.#store.get(headKey(ref));
-      if (deleted !== null && head?.generation !== deleted.generation) return { done: deleted };
-      if (head === null) throw new AppError("NOT_FOUND");
-      const thread = deleted = { ...ref, generation: head.generation };
-      const runs = head.active ? [head.active.runId, ...head.queue] : head.queue;
-      const commit = {
-        checks: [{ key: headKey(ref), version }],
-        writes: [
-          remove(headKey(ref)),
-          remove(activityKey(ref, head.updatedAtMs)),
-          remove(leaseKey(ref)),
-          ...runs.map((runId) => remove(runKey(thread, runId))),
-          put(trashKey(head.generation), thread),
-        ],
-      };
-      return { commit, result: () => thread };
-    });
-  }
-
-  /**
-   * Removes the rows of deleted threads; what is interrupted goes on at the next call.
-   *
-   * @throws {AppError} `STORE_UNAVAILABLE`
-   */
-  async sweep(): Promise<void> {
-    const trash = await this.#store.list({ prefix: TRASH_PREFIX, limit: 100 });
-    for (const { key, value } of trash) {
-      const prefix = dataPrefix(value!);
-      while (true) {
-        const rows = await this.#store.list({ prefix, limit: SWEEP_BATCH });
-        if (rows.length === 0) break;
-        await this.#store.commit({ checks: [], writes: rows.map((row) => remove(row.key)) });
-      }
-      await this.#store.commit({ checks: [], writes: [remove(key)] });
-    }
   }
 
   /**

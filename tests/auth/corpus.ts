@@ -81,7 +81,7 @@ export const CORPUS: readonly CorpusCase[] = [
   accept("secret", "a subject of 128 pairs of surrogates", minted({ sub: "🏰".repeat(128) })),
   accept("secret", "a subject of one NUL", minted({ sub: "\0" })),
   accept("secret", "the last exp there is", minted({ exp: LAST_EXP })),
-  accept("secret", "a fraction of a second in exp", minted({ exp: NOW + 100.5 })),
+  accept("secret", "a fraction of a second in exp", minted({ exp: NOW + 3_600.5 })),
   accept("secret", "nbf and iat within the skew", minted({ nbf: NOW + 50, iat: NOW + 50 })),
   accept("secret", "an iat before 1970", minted({ iat: -5 })),
   accept("secret", "white space within the JSON", withClaims(` ${JSON.stringify(CLAIMS)}\n`)),
@@ -263,7 +263,7 @@ export const CORPUS: readonly CorpusCase[] = [
     () => mintToken({ secret: PREVIOUS_SECRET, expiresInSeconds: -1 }),
   ),
   expired("jwks", "expired, of the set", () => mintWith(PAIRS.ES256, { exp: 1 })),
-  ...[LAST_EXP + 1, 1e308, `${NOW + 60}`, "", null, [NOW + 60], {}, true].map((exp) =>
+  ...[LAST_EXP + 1, 1e308, `${NOW + 3_600}`, "", null, [NOW + 3_600], {}, true].map((exp) =>
     refuse("secret", `exp ${JSON.stringify(exp)}`, minted({ exp }))
   ),
   refuse("secret", "exp beyond what a double holds", withClaims('{"sub":"alice","exp":1e999}')),
@@ -272,19 +272,19 @@ export const CORPUS: readonly CorpusCase[] = [
   ...[7, "", null, ["alice"], { alice: 1 }, true, "x".repeat(257)].map((sub) =>
     refuse("secret", `sub ${JSON.stringify(sub).slice(0, 30)}`, minted({ sub }))
   ),
-  refuse("secret", "no sub", withClaims({ exp: NOW + 60 })),
+  refuse("secret", "no sub", withClaims({ exp: NOW + 3_600 })),
   refuse(
     "secret",
     "sub with a lone surrogate",
-    withClaims(String.raw`{"sub":"\ud800","exp":${NOW + 60}}`),
+    withClaims(String.raw`{"sub":"\ud800","exp":${NOW + 3_600}}`),
   ),
   refuse(
     "secret",
     "sub and exp by prototype",
-    withClaims(`{"__proto__":{"sub":"alice","exp":${NOW + 60}}}`),
+    withClaims(`{"__proto__":{"sub":"alice","exp":${NOW + 3_600}}}`),
   ),
-  refuse("secret", "nbf beyond the skew", minted({ nbf: NOW + 120 })),
-  refuse("secret", "iat beyond the skew", minted({ iat: NOW + 120 })),
+  refuse("secret", "nbf beyond the skew", minted({ nbf: NOW + 1_200 })),
+  refuse("secret", "iat beyond the skew", minted({ iat: NOW + 1_200 })),
   ...["nbf", "iat"].flatMap((claim) =>
     ["0", null, [0], {}, false].map((value) =>
       refuse("secret", `${claim} ${JSON.stringify(value)}`, minted({ [claim]: value }))
@@ -308,8 +308,8 @@ export const CORPUS: readonly CorpusCase[] = [
     .map((aud) => refuse("strict", `aud ${JSON.stringify(aud)}`, strictly({ aud }))),
   ...[
     { sub: "" },
-    { nbf: NOW + 120 },
-    { iat: NOW + 120 },
+    { nbf: NOW + 1_200 },
+    { iat: NOW + 1_200 },
     { iss: "https://else.example" },
     { aud: "else" },
     { iat: "0" },
@@ -334,7 +334,7 @@ export const CORPUS: readonly CorpusCase[] = [
     "secret",
     "duplicate claims: the last is taken",
     withClaims(
-      `{"sub":"mallory","sub":"alice","exp":${NOW + 60}}`,
+      `{"sub":"mallory","sub":"alice","exp":${NOW + 3_600}}`,
     ),
   ),
   ...["[]", "null", '"alice"', "7", "", "{", '{"sub":"alice"'].map((payload) =>
@@ -349,7 +349,10 @@ export const CORPUS: readonly CorpusCase[] = [
     "secret",
     "claims that are not UTF-8",
     withClaims(
-      Uint8Array.from(`{"sub":"\xff","exp":${NOW + 60}}`, (character) => character.charCodeAt(0)),
+      Uint8Array.from(
+        `{"sub":"\xff","exp":${NOW + 3_600}}`,
+        (character) => character.charCodeAt(0),
+      ),
     ),
   ),
   refuse(
@@ -361,7 +364,7 @@ export const CORPUS: readonly CorpusCase[] = [
     "secret",
     "claims nested 2,000 deep that nobody reads",
     withClaims(
-      `{"sub":"alice","exp":${NOW + 60},"x":${"[".repeat(2_000)}${"]".repeat(2_000)}}`,
+      `{"sub":"alice","exp":${NOW + 3_600},"x":${"[".repeat(2_000)}${"]".repeat(2_000)}}`,
     ),
   ),
   refuse("secret", "a header of brackets", () => signToken("[".repeat(4_000), CLAIMS, hmac)),

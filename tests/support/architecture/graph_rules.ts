@@ -6,7 +6,12 @@
 import type { ModuleGraph } from "./graph.ts";
 
 /** Modules that run in a browser as they are. */
-const BROWSER_SAFE = ["lib/errors.ts", "lib/limits.ts", "lib/chat/protocol.ts"];
+const BROWSER_SAFE = [
+  "lib/errors.ts",
+  "lib/limits.ts",
+  "lib/chat/entries.ts",
+  "lib/chat/protocol.ts",
+];
 
 /** Whether `path` is the module `name`, or one of the folder of that name that it is split into. */
 function isPartOf(path: string, name: string): boolean {

@@ -20,6 +20,7 @@ const GUARDED: Readonly<Record<string, (path: string) => boolean>> = {
 const WITHOUT_DENO = [
   "lib/errors.ts",
   "lib/limits.ts",
+  "lib/chat/entries.ts",
   "lib/chat/protocol.ts",
   "lib/chat/session.ts",
   "lib/client/",
