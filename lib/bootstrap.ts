@@ -6,20 +6,18 @@
  */
 import { loadModel } from "./agents/ai_sdk_model.ts";
 import { AgentRegistry, defaultAgents } from "./agents/registry.ts";
-import { AgentSupervisor, type SupervisorParts } from "./agents/supervisor.ts";
+import { AgentSupervisor } from "./agents/supervisor.ts";
+import type { SupervisorParts } from "./agents/supervisor_parts.ts";
 import { loadKeys } from "./auth/keys.ts";
 import { TokenVerifier } from "./auth/verifier.ts";
 import { FanOut } from "./chat/fan_out.ts";
-import type { Config } from "./config.ts";
-import type { Logger } from "./observe/log.ts";
-import type { Metrics } from "./observe/metrics.ts";
 import { createPrometheus } from "./observe/prometheus.ts";
 import type { BootstrapOptions, Bootstrapped } from "./server_context.ts";
 import type { Services } from "./services.ts";
-import type { StartupBarrier } from "./startup/barrier.ts";
 import { phase, plan } from "./startup/phases.ts";
 import { Startup } from "./startup/startup.ts";
 import { supervisorRecorder } from "./observe/supervisor_recorder.ts";
+import { Bell } from "./threads/bell.ts";
 import { ChunkLog } from "./threads/chunk_log.ts";
 import { KvStore } from "./threads/kv_store.ts";
 import { RunEnds } from "./threads/run_ends.ts";
@@ -44,7 +42,12 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
     async run(context) {
       const { keys, ...rules } = config.auth;
       const { algorithms } = rules;
-      return new TokenVerifier(await loadKeys({ ...keys, algorithms }, context), rules);
+      const onRefreshFailed = (error: unknown) => log.warn("keys not refreshed", { error });
+      const source = await loadKeys(
+        keys.kind === "jwks" ? { ...keys, algorithms, onRefreshFailed } : { ...keys, algorithms },
+        context,
+      );
+      return new TokenVerifier(source, rules);
     },
     dispose: (verifier) => verifier.close(),
   });
@@ -116,7 +119,10 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
     name: "recovery",
     critical: false,
     after: { agents },
-    run: ({ agents }) => agents.recover(),
+    run: ({ agents }) => {
+      agents.listen();
+      return agents.recover();
+    },
   });
 
   const startup = new Startup({
@@ -144,18 +150,20 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
 function threadParts(
   store: Store,
   { instanceId, fanOut }: { instanceId: string; fanOut: FanOut },
-): Pick<SupervisorParts, "threads" | "removal" | "runs" | "ends" | "chunks"> & {
+): Pick<SupervisorParts, "threads" | "removal" | "runs" | "ends" | "chunks" | "bell"> & {
   reader: ThreadReader;
 } {
   const threads = new ThreadLog(store);
   const chunks = new ChunkLog(store);
+  const bell = new Bell(store, instanceId);
   return {
     threads,
     chunks,
+    bell,
     removal: new ThreadRemoval(store),
     runs: new RunLog(store, instanceId),
     ends: new RunEnds(store, instanceId),
-    reader: new ThreadReader({ store, threads, chunks, fanOut }),
+    reader: new ThreadReader({ store, threads, chunks, fanOut, bell }),
   };
 }
 

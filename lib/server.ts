@@ -178,10 +178,12 @@ async function settle(work: Promise<unknown>, waitMs: number): Promise<boolean> 
 }
 
 function devTokensOf({ devTokens, auth }: Config): DevTokenIssuer | null {
-  const { keys, issuer, audience } = auth;
+  const { keys, algorithms, issuer, audience } = auth;
   if (!devTokens || keys.kind !== "secret") return null;
   return new DevTokenIssuer({
     secret: keys.secret,
+    // With a secret, the configuration allows HMAC names only.
+    algorithm: algorithms[0] as "HS256" | "HS384" | "HS512",
     ...(issuer === undefined ? {} : { issuer }),
     ...(audience === undefined ? {} : { audience }),
   });

@@ -5,12 +5,14 @@
  * @module
  */
 import type { FanOut } from "../chat/fan_out.ts";
+import type { Bell, Ring } from "../threads/bell.ts";
 import type { ChunkLog } from "../threads/chunk_log.ts";
 import type { Incarnation } from "../threads/keys.ts";
 import type { ThreadRef } from "../threads/records.ts";
 import type { Change } from "../threads/run_steps.ts";
 import { UnknownCommitError } from "../threads/store.ts";
 import type { RunClaim } from "../threads/thread_edit.ts";
+import { isPassing } from "./chunk_writer.ts";
 import { RunExecution, type RunParts } from "./run_execution.ts";
 import { RunSlots } from "./slots.ts";
 
@@ -20,10 +22,12 @@ export interface RunPoolEvents {
   readonly onRunsActive: (count: number) => void;
   /** A run ended here. */
   readonly onRunEnded: (outcome: string) => void;
-  /** A thread's log or chunks grew here: other instances may want to know. */
-  readonly onChange: (thread: Incarnation) => void;
+  /** A thread's log or chunks grew here, or its run was released: other instances want to know. */
+  readonly onChange: (thread: Incarnation, ring?: Ring) => void;
   /** The thread may have a run that nobody here streams. */
   readonly onOrphan: (thread: ThreadRef) => void;
+  /** From now on other instances' changes to the thread are heard; earlier ones must be looked for. */
+  readonly onHeard: (thread: Incarnation) => void;
   /** Something failed in the background. */
   readonly onFault: (error: unknown) => void;
 }
@@ -33,6 +37,7 @@ export interface RunPoolParts {
   readonly run: RunParts;
   readonly chunks: ChunkLog;
   readonly fanOut: FanOut;
+  readonly bell: Bell;
   readonly limits: { readonly runs: number; readonly runsPerSubject: number };
   readonly events: RunPoolEvents;
 }
@@ -124,30 +129,42 @@ export class RunPool {
 
   /** Streams one run; returns the next of its thread, already claimed. */
   async #executeOne(claim: RunClaim): Promise<RunClaim | null> {
-    const { fanOut, events } = this.#parts;
+    const { fanOut, bell, events } = this.#parts;
     const { thread, runId } = claim;
     const run = new RunExecution(claim, this.#parts.run);
     this.#running.set(nameOf(thread), run);
     events.onRunsActive(this.#running.size);
+    this.inBackground(this.#hear(run));
     try {
       if (this.#draining) run.release();
       const result = await run.execute();
       if (result.kind === "finished") {
         events.onRunEnded(result.answer.outcome);
         fanOut.publish(thread, result.change.appended);
+        events.onChange(thread);
         this.#discardLater(thread, runId);
         return result.change.claim;
       }
       if (result.kind === "lost") {
         fanOut.poke(thread);
         events.onOrphan(thread);
-      }
+      } else events.onChange(thread, "released");
       return null;
     } finally {
       if (this.get(thread) === run) this.#running.delete(nameOf(thread));
       events.onRunsActive(this.#running.size);
-      events.onChange(thread);
+      bell.unfollow(thread);
     }
+  }
+
+  /** Hears of a cancel by another instance from now on, and of one that came before. */
+  async #hear({ claim: { thread } }: RunExecution): Promise<void> {
+    try {
+      await this.#parts.bell.follow(thread);
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+    }
+    this.#parts.events.onHeard(thread);
   }
 
   #discardLater(thread: Incarnation, runId: string): void {

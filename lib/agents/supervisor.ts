@@ -4,55 +4,20 @@
  *
  * @module
  */
-import type { FanOut } from "../chat/fan_out.ts";
 import type { OnBusy } from "../chat/protocol.ts";
 import { AppError } from "../errors.ts";
-import type { ChunkLog } from "../threads/chunk_log.ts";
+import type { Ring } from "../threads/bell.ts";
 import type { Incarnation } from "../threads/keys.ts";
 import type { MessagePart, ThreadRef } from "../threads/records.ts";
-import type { RunEnds } from "../threads/run_ends.ts";
-import type { RunLog, Sent } from "../threads/run_log.ts";
+import type { Sent } from "../threads/run_log.ts";
 import type { Change } from "../threads/run_steps.ts";
 import { answerId, type RunClaim, type UnfencedClaim } from "../threads/thread_edit.ts";
-import type { ThreadLog } from "../threads/thread_log.ts";
-import type { ThreadRemoval } from "../threads/thread_removal.ts";
 import { AnswerFolder } from "./fold.ts";
 import { readConversation } from "./history.ts";
-import type { AnswerModel, Chunk } from "./model.ts";
-import type { AgentRegistry } from "./registry.ts";
-import { RunPool, type RunPoolEvents } from "./run_pool.ts";
+import type { Chunk } from "./model.ts";
+import { RunPool } from "./run_pool.ts";
+import type { SupervisorParts } from "./supervisor_parts.ts";
 import { TakeoverWatch } from "./takeover_watch.ts";
-
-/** What the supervisor tells its instance of, for metrics and logs. */
-export interface SupervisorEvents extends Omit<RunPoolEvents, "onOrphan"> {
-  /** A message was stored for the first time. */
-  readonly onMessageStored: () => void;
-  /** A run showed its first chunk, seconds after its start. */
-  readonly onFirstChunk: (seconds: number) => void;
-  /** A run was taken over. */
-  readonly onTakeover: () => void;
-}
-
-/** What the supervisor works with. All of it stays its builder's. */
-export interface SupervisorParts {
-  readonly instanceId: string;
-  readonly threads: ThreadLog;
-  readonly removal: ThreadRemoval;
-  readonly runs: RunLog;
-  readonly ends: RunEnds;
-  readonly chunks: ChunkLog;
-  readonly fanOut: FanOut;
-  readonly agents: AgentRegistry;
-  /** The model, or null while its start-up phase has not succeeded. */
-  readonly model: () => AnswerModel | null;
-  readonly limits: {
-    readonly runs: number;
-    readonly runsPerSubject: number;
-    readonly answerBytes: number;
-    readonly messageBytes: number;
-  };
-  readonly events: SupervisorEvents;
-}
 
 /** A message as a client sends it. */
 export interface MessageRequest {
@@ -70,7 +35,8 @@ export class AgentSupervisor {
   /** Supervises through `parts`; nothing happens before the first message or recovery. */
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
-    const { chunks, fanOut, limits, events } = parts;
+    const { chunks, fanOut, bell, limits, events } = parts;
+    const onChange = (thread: Incarnation, ring?: Ring) => bell.ring(thread, ring);
     this.#takeovers = new TakeoverWatch({
       tryOnce: (ref) => this.#takeOver(ref),
       onFault: events.onFault,
@@ -84,13 +50,19 @@ export class AgentSupervisor {
         maxAnswerBytes: limits.answerBytes,
         answer: (claim, signal) => this.#answer(claim, signal),
         onFirstChunk: events.onFirstChunk,
-        onSaved: ({ thread }) => events.onChange(thread),
+        onSaved: ({ thread }) => onChange(thread),
         onFault: events.onFault,
       },
       chunks,
       fanOut,
+      bell,
       limits,
-      events: { ...events, onOrphan: (ref) => this.watch(ref) },
+      events: {
+        ...events,
+        onChange,
+        onOrphan: (ref) => this.watch(ref),
+        onHeard: (thread) => this.#pool.inBackground(this.#refresh(thread)),
+      },
     });
   }
 
@@ -144,7 +116,7 @@ export class AgentSupervisor {
     const thread = await this.#parts.removal.delete(ref);
     this.#pool.get(thread)?.abandon();
     this.#parts.fanOut.delete(thread);
-    this.#parts.events.onChange(thread);
+    this.#parts.bell.ring(thread);
     this.#pool.inBackground(this.#parts.removal.sweep());
   }
 
@@ -153,16 +125,13 @@ export class AgentSupervisor {
     this.#takeovers.watch(ref);
   }
 
-  /** Reads a thread after another instance moved it, and ends its run here if it was asked to. */
-  async refresh(thread: Incarnation): Promise<void> {
-    const head = await this.#parts.threads.head(thread);
-    const run = this.#pool.get(thread);
-    if (run === undefined) {
-      if (head?.active) this.watch(thread);
-      return;
-    }
-    if (head?.generation !== thread.generation) run.abandon();
-    else if (head.cancelRequested && head.active?.runId === run.claim.runId) run.cancel();
+  /** Begins to hear what other instances do. */
+  listen(): void {
+    const { bell, events } = this.#parts;
+    bell.start({
+      onRing: (thread, ring) => this.#onRing(thread, ring),
+      onFault: events.onFault,
+    });
   }
 
   /**
@@ -183,6 +152,25 @@ export class AgentSupervisor {
   async drain(): Promise<void> {
     this.#takeovers.stop();
     await this.#pool.drain();
+    await this.#parts.bell.stop();
+  }
+
+  #onRing(thread: Incarnation, ring: Ring): void {
+    this.#parts.fanOut.poke(thread);
+    if (ring === "released") this.#takeovers.wake(thread);
+    if (this.#pool.get(thread) !== undefined) this.#pool.inBackground(this.#refresh(thread));
+    // Somebody here follows it: should it have a run whose owner dies, this instance takes it over.
+    else this.watch(thread);
+  }
+
+  /** Reads the thread of a run that streams here, and ends the run if that was asked for. */
+  async #refresh(thread: Incarnation): Promise<void> {
+    const head = await this.#parts.threads.head(thread);
+    const run = this.#pool.get(thread);
+    if (head?.generation !== thread.generation) {
+      run?.abandon();
+      this.#parts.fanOut.delete(thread);
+    } else if (head.cancelRequested && head.active?.runId === run?.claim.runId) run?.cancel();
   }
 
   async #answer(claim: RunClaim, signal: AbortSignal): Promise<AsyncIterable<Chunk>> {

@@ -19,7 +19,8 @@ const LOOK_AROUND_MS = { least: 15_000, spread: 15_000 } as const;
 
 /** Watches threads, each at most once at a time. */
 export class TakeoverWatch {
-  readonly #watched = new Set<string>();
+  /** What ends a thread's wait early, by the thread's name. */
+  readonly #watched = new Map<string, () => void>();
   readonly #stop = new AbortController();
   readonly #tryOnce: (ref: ThreadRef) => Promise<number | null>;
   readonly #onFault: (error: unknown) => void;
@@ -38,12 +39,18 @@ export class TakeoverWatch {
 
   /** Begins to watch a thread, unless it is watched already. */
   watch({ subject, threadId }: ThreadRef): void {
-    const name = `${threadId} ${subject}`;
+    const name = nameOf({ subject, threadId });
     if (this.#watched.has(name) || this.#stop.signal.aborted) return;
-    this.#watched.add(name);
+    this.#watched.set(name, () => {});
     void this.#loop({ subject, threadId }).catch((error) => {
       if (!this.#stop.signal.aborted) this.#onFault(error);
     }).finally(() => this.#watched.delete(name));
+  }
+
+  /** Begins to watch a thread, or looks at once where it is watched already. */
+  wake(ref: ThreadRef): void {
+    this.#watched.get(nameOf(ref))?.();
+    this.watch(ref);
   }
 
   /** Looks for threads to watch again and again, through `find`. */
@@ -82,7 +89,15 @@ export class TakeoverWatch {
       } catch (error) {
         if (!isPassing(error)) throw error;
       }
-      await delay(waitMs, { signal });
+      const woken = new AbortController();
+      this.#watched.set(nameOf(ref), () => woken.abort());
+      await delay(waitMs, { signal: AbortSignal.any([signal, woken.signal]) }).catch((error) => {
+        if (!woken.signal.aborted) throw error;
+      });
     }
   }
+}
+
+function nameOf({ subject, threadId }: ThreadRef): string {
+  return `${threadId} ${subject}`;
 }

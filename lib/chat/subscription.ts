@@ -10,6 +10,10 @@ import { encodeChunks, encodeFrame, type Entry, type RunPosition } from "./proto
 
 /** Where the log is read from. */
 export interface TopicReader {
+  /** Makes changes by other instances heard, as pokes, from the moment this resolves. */
+  follow(topic: Topic): Promise<void>;
+  /** Ends one `follow`. */
+  unfollow(topic: Topic): void;
   /** Some entries in order, from the one behind `afterSeq`; `more` where others follow. */
   entries(topic: Topic, afterSeq: number): Promise<{
     readonly entries: readonly { readonly seq: number; readonly entry: Entry }[];
@@ -85,12 +89,15 @@ export class Subscription implements TopicListener {
   begin(): void {
     this.#unsubscribe = this.#fanOut.subscribe(this.#topic, this);
     this.#catchUp();
+    void this.#follow();
   }
 
   /** Ends it; nothing is sent any more. */
   close(): void {
+    if (this.isClosed) return;
     this.#mode = "closed";
     this.#unsubscribe();
+    this.#reader.unfollow(this.#topic);
   }
 
   /** Sends the next entry, or reads what is missing before it. */
@@ -122,6 +129,17 @@ export class Subscription implements TopicListener {
   /** Ends it. */
   onDeleted(): void {
     this.close();
+  }
+
+  /** Nobody waits for this: what other instances do meanwhile is read once it is heard. */
+  async #follow(): Promise<void> {
+    try {
+      await this.#reader.follow(this.#topic);
+    } catch {
+      // The store is lost; when it is back, the log is read all the same.
+      await delay(RETRY_MS);
+    }
+    if (!this.isClosed) this.onPoke();
   }
 
   #deliver(seq: number, entry: Entry, frame: string): void {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SupervisorEvents } from "../agents/supervisor.ts";
+import type { SupervisorEvents } from "../agents/supervisor_parts.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 
@@ -15,7 +15,6 @@ export function supervisorRecorder(metrics: Metrics, log: Logger): SupervisorEve
     onRunEnded: (outcome) => metrics.record("runs_total", { outcome }),
     onFirstChunk: (seconds) => metrics.record("run_first_chunk_seconds", {}, seconds),
     onTakeover: () => metrics.record("run_takeovers_total", {}),
-    onChange: () => {},
     onFault: (error) => log.error("Something failed in the background", { error }),
   };
 }

@@ -11,6 +11,10 @@
  *                                    chunk   id attempt index  the chunks from this index on
  *                                    blob    id n   a piece of a value too large for one key
  * trash    generation                             TrashRecord
+ * follower subject thread generation instance     true        who wants to hear of changes
+ * note     instance subject thread ring           NoteRecord  what an instance is to look at
+ * bell     instance                               ""          changes with every note; watched
+ * instance instance                               last sign of life, milliseconds
  * ```
  *
  * @module
@@ -18,6 +22,7 @@
 import type {
   LeaseRecord,
   MessageRecord,
+  NoteRecord,
   Packed,
   RunRecord,
   ThreadHead,
@@ -119,4 +124,38 @@ export const TRASH_PREFIX: StoreKey<TrashRecord> = ["trash"];
 /** Key of a deleted incarnation. */
 export function trashKey(generation: string): StoreKey<TrashRecord> {
   return ["trash", generation];
+}
+
+/** Prefix of the instances that follow a thread. */
+export function followerPrefix(thread: Incarnation): StoreKey<true> {
+  return ["follower", owner(thread.subject), thread.threadId, thread.generation];
+}
+
+/** Key of one instance that follows a thread. */
+export function followerKey(thread: Incarnation, instanceId: string): StoreKey<true> {
+  return [...followerPrefix(thread), instanceId];
+}
+
+/** Prefix of an instance's notes. */
+export function notePrefix(instanceId: string): StoreKey<NoteRecord> {
+  return ["note", instanceId];
+}
+
+/** Key of a note: one for each thread and ring, however often it rang. */
+export function noteKey(
+  instanceId: string,
+  thread: Incarnation,
+  ring: string,
+): StoreKey<NoteRecord> {
+  return ["note", instanceId, owner(thread.subject), thread.threadId, thread.generation, ring];
+}
+
+/** Key that an instance watches. */
+export function bellKey(instanceId: string): StoreKey<string> {
+  return ["bell", instanceId];
+}
+
+/** Key of an instance's last sign of life. */
+export function instanceKey(instanceId: string): StoreKey<number> {
+  return ["instance", instanceId];
 }

@@ -88,3 +88,6 @@ export interface TrashRecord {
 
 /** A JSON value of any size: its UTF-8, or where its pieces are. */
 export type Packed = Uint8Array | { readonly blobId: string; readonly pieces: number };
+
+/** What an instance is to look at: a thread's incarnation. */
+export type NoteRecord = TrashRecord;

@@ -7,6 +7,7 @@ import type { FanOut, RunAttempt, Topic } from "../chat/fan_out.ts";
 import type { RunPosition } from "../chat/protocol.ts";
 import type { SubscriptionStart, TopicReader } from "../chat/subscription.ts";
 import { AppError } from "../errors.ts";
+import type { Bell } from "./bell.ts";
 import type { ChunkLog } from "./chunk_log.ts";
 import { runKey } from "./keys.ts";
 import type { ThreadHead, ThreadRef } from "./records.ts";
@@ -32,13 +33,27 @@ export class ThreadReader implements TopicReader {
   readonly #threads: ThreadLog;
   readonly #chunks: ChunkLog;
   readonly #fanOut: FanOut;
+  readonly #bell: Bell;
 
   /** Reads through its parts, which stay their builder's. */
-  constructor(parts: { store: Store; threads: ThreadLog; chunks: ChunkLog; fanOut: FanOut }) {
+  constructor(
+    parts: { store: Store; threads: ThreadLog; chunks: ChunkLog; fanOut: FanOut; bell: Bell },
+  ) {
     this.#store = parts.store;
     this.#threads = parts.threads;
     this.#chunks = parts.chunks;
     this.#fanOut = parts.fanOut;
+    this.#bell = parts.bell;
+  }
+
+  /** Hears of other instances' changes to the thread from the moment this resolves. */
+  follow(topic: Topic): Promise<void> {
+    return this.#bell.follow(topic);
+  }
+
+  /** Ends one `follow`. */
+  unfollow(topic: Topic): void {
+    this.#bell.unfollow(topic);
   }
 
   /** Some entries behind `afterSeq`. */

@@ -28,7 +28,7 @@ export type Verifier = (token: string) => Promise<Person>;
 export const services: Services = { greeting: "hello" };
 
 /** The verifier of the tests. */
-export const verifier: Verifier = (token) =>
+export const verifier: Verifier = (token: string): Promise<Person> =>
   token === "bad"
     ? Promise.reject(new AppError("UNAUTHENTICATED"))
     : Promise.resolve({ subject: token });
@@ -43,10 +43,36 @@ export interface Visitor {
   readonly seen: Watched<Passage<Services, Person>>;
 }
 
+/** The bounds and the pace of a gate's room. */
+export interface GateSetup {
+  readonly total: number;
+  readonly perSubject: number;
+  readonly yieldToLoop: () => Promise<void>;
+}
+
+/** How a caller comes: its deadline, and how it is verified if not by its token. */
+export interface Coming {
+  readonly deadlineMs?: number;
+  readonly verify?: (known: Verifier) => Promise<Person>;
+}
+
+/** A gate, its parts, and what it recorded. */
+export interface GateParts {
+  readonly gate: Gate<Services, Verifier>;
+  readonly barrier: StartupBarrier<Services>;
+  readonly keys: StartupBarrier<Verifier>;
+  readonly room: WaitingRoom;
+  readonly samples: readonly Sample[];
+  /** A caller with that token comes to the gate. */
+  come(token: string, coming?: Coming): Visitor;
+}
+
 const atOnce = (): Promise<void> => Promise.resolve();
 
 /** Makes a gate of real parts over fake time; `total` and `perSubject` bound its room. */
-export function newGate({ total = 1_000, perSubject = 1_000, yieldToLoop = atOnce } = {}) {
+export function newGate(
+  { total = 1_000, perSubject = 1_000, yieldToLoop = atOnce }: Partial<GateSetup> = {},
+): GateParts {
   const barrier = new StartupBarrier<Services>({ random: noJitter });
   const keys = new StartupBarrier<Verifier>({ random: noJitter });
   const room = new WaitingRoom({
@@ -59,13 +85,12 @@ export function newGate({ total = 1_000, perSubject = 1_000, yieldToLoop = atOnc
   metrics.attach((sample) => samples.push(sample));
   const options = { services: barrier, keys, room, metrics, random: noJitter, now: fakeNow };
   const gate = new Gate<Services, Verifier>(options);
-  const come = (
-    token: string,
-    { deadlineMs = 30_000, verify = (known: Verifier) => known(token) } = {},
-  ): Visitor => {
+  const come: GateParts["come"] = (token, { deadlineMs = 30_000, verify } = {}) => {
     const caller = new AbortController();
     const { signal } = caller;
-    const seen = watch(gate.pass({ deadlineMs, signal, authenticate: verify }));
+    const seen = watch(
+      gate.pass({ deadlineMs, signal, authenticate: verify ?? ((known) => known(token)) }),
+    );
     return { leave: () => caller.abort(), signal, seen };
   };
   return { gate, barrier, keys, room, samples, come };

@@ -113,13 +113,11 @@ Deno.test("Gate frees the place of a caller that leaves, at once, and gives it t
   assertEquals([outcome(ann), outcome(bob)], ["gone", "ready"]);
 });
 
-Deno.test("Gate calls a caller gone who leaves before, during verification, or while its turn comes", async () => {
+Deno.test("Gate calls a caller gone who leaves during verification, or while its turn comes", async () => {
   using time = new FakeTime();
   const turns: (() => void)[] = [];
   const yieldToLoop = (): Promise<void> => new Promise((resolve) => turns.push(resolve));
   const { keys, barrier, room, come } = newGate({ yieldToLoop });
-  const before = come("ann");
-  before.leave();
   keys.open(verifier);
   const verified = Promise.withResolvers<{ subject: string }>();
   const during = come("bob", { verify: () => verified.promise });
@@ -131,8 +129,37 @@ Deno.test("Gate calls a caller gone who leaves before, during verification, or w
   await time.runMicrotasks();
   last.leave();
   await time.runMicrotasks();
-  assertEquals([before, during, last].map(outcome), ["gone", "gone", "gone"]);
+  assertEquals([during, last].map(outcome), ["gone", "gone"]);
   assertEquals(room.size, 0);
+});
+
+Deno.test("Gate verifies nobody who has left before", async () => {
+  const { gate, keys } = newGate();
+  keys.open(verifier);
+  let verified = 0;
+  const authenticate = (): Promise<{ subject: string }> => {
+    verified++;
+    return Promise.resolve({ subject: "ann" });
+  };
+  const request = { deadlineMs: 1_000, signal: AbortSignal.abort(), authenticate };
+  assertEquals(await gate.pass(request), { kind: "gone" });
+  assertEquals(verified, 0);
+});
+
+Deno.test("Gate tells whoever waits for its turn when the drain begins that it drains", async () => {
+  using time = new FakeTime();
+  const turns: (() => void)[] = [];
+  const yieldToLoop = (): Promise<void> => new Promise((resolve) => turns.push(resolve));
+  const { keys, barrier, come } = newGate({ yieldToLoop });
+  keys.open(verifier);
+  const ann = come("ann");
+  await time.runMicrotasks();
+  barrier.open(services);
+  await time.runMicrotasks();
+  barrier.drain();
+  turns.shift()?.();
+  await time.runMicrotasks();
+  assertEquals(outcome(ann), "draining");
 });
 
 Deno.test("Gate leaves no timer and no listener behind, however it went", async () => {

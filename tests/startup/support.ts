@@ -55,6 +55,11 @@ export class Scripted<T> {
   };
 }
 
+/** Lets that many microtasks pass. */
+export async function microtasks(count: number): Promise<void> {
+  for (let passed = 0; passed < count; passed++) await Promise.resolve();
+}
+
 /** Counts the listeners that a signal has at the moment. */
 export function countListeners(signal: AbortSignal): () => number {
   const listeners = new Set<unknown>();

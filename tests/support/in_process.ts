@@ -1,0 +1,265 @@
+/**
+ * The whole server in one process and without a permission: real services on a database in memory,
+ * the real barrier, gate and application. Only the model is a puppet and sockets are fakes.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import type { Hono } from "hono";
+import type { AnswerModel } from "../../lib/agents/model.ts";
+import { AgentRegistry } from "../../lib/agents/registry.ts";
+import { AgentSupervisor } from "../../lib/agents/supervisor.ts";
+import { DevTokenIssuer } from "../../lib/auth/dev_tokens.ts";
+import { loadKeys } from "../../lib/auth/keys.ts";
+import { TokenVerifier } from "../../lib/auth/verifier.ts";
+import { Connections } from "../../lib/chat/connections.ts";
+import { FanOut } from "../../lib/chat/fan_out.ts";
+import type { ClientFrame } from "../../lib/chat/protocol.ts";
+import { ChatSession, type SessionEvents } from "../../lib/chat/session.ts";
+import { type Config, type Environment, loadConfig } from "../../lib/config.ts";
+import type { Logger } from "../../lib/observe/log.ts";
+import { MemoryGauge } from "../../lib/observe/memory.ts";
+import { Metrics, type Sample } from "../../lib/observe/metrics.ts";
+import { createPrometheus } from "../../lib/observe/prometheus.ts";
+import { StoreProbe } from "../../lib/observe/store_probe.ts";
+import { supervisorRecorder } from "../../lib/observe/supervisor_recorder.ts";
+import type { Services } from "../../lib/services.ts";
+import { type Ready, StartupBarrier } from "../../lib/startup/barrier.ts";
+import { Gate } from "../../lib/startup/gate.ts";
+import { WaitingRoom } from "../../lib/startup/waiting_room.ts";
+import { ChunkLog } from "../../lib/threads/chunk_log.ts";
+import { KvStore } from "../../lib/threads/kv_store.ts";
+import { RunEnds } from "../../lib/threads/run_ends.ts";
+import { RunLog } from "../../lib/threads/run_log.ts";
+import type { Store } from "../../lib/threads/store.ts";
+import { ThreadLog } from "../../lib/threads/thread_log.ts";
+import { ThreadReader } from "../../lib/threads/thread_reader.ts";
+import { createApp } from "../../routes/app.ts";
+import type { ReadyEnv } from "../../routes/context.ts";
+import { testAgent } from "./answers.ts";
+import { FakeSocket } from "./fake_socket.ts";
+import { PuppetModel } from "./puppet_model.ts";
+import { type MintOptions, mintToken, TEST_SECRET } from "./tokens.ts";
+
+/** What a {@linkcode World} may be made of. */
+export interface WorldOptions {
+  /** Variables besides `APP_ENV=test` and the secret. */
+  readonly env?: Environment;
+  /** Answers; a puppet that waits for the test where left out. */
+  readonly model?: AnswerModel;
+  /** Puts something between the services and the database. */
+  readonly wrap?: (store: Store) => Store;
+  /** Leaves the gate closed: the test drives `barrier` by itself. */
+  readonly closed?: boolean;
+  /** Leaves the keys unknown as well. */
+  readonly withoutKeys?: boolean;
+}
+
+/** A log record as a test sees it. */
+export interface Logged {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly message: string;
+  readonly properties: Readonly<Record<string, unknown>>;
+}
+
+/** How {@linkcode World.open} opens a session. */
+export interface OpenOptions {
+  /** `alice` where left out. */
+  readonly sub?: string;
+  readonly expiresInSeconds?: number;
+  readonly socket?: FakeSocket;
+  readonly events?: Partial<SessionEvents>;
+}
+
+/** A session and its socket, as a client would see them. */
+export interface Client {
+  readonly session: ChatSession;
+  readonly socket: FakeSocket;
+  /** Sends one frame. */
+  send(frame: ClientFrame): void;
+}
+
+/** The database behind several worlds. */
+export interface Instance {
+  readonly kv: Deno.Kv;
+  readonly instanceId: string;
+}
+
+/** All parts of one server. Disposing of it drains the runs and closes the database. */
+export class World {
+  readonly config: Config;
+  readonly puppet = new PuppetModel();
+  readonly store: Store;
+  readonly fanOut = new FanOut();
+  readonly services: Services;
+  readonly barrier = new StartupBarrier<Services>();
+  readonly keys = new StartupBarrier<TokenVerifier>();
+  readonly room: WaitingRoom;
+  readonly connections: Connections;
+  readonly metrics = new Metrics();
+  readonly samples: Sample[] = [];
+  readonly logged: Logged[] = [];
+  /** Faults that sessions and the supervisor told of. */
+  readonly faults: unknown[] = [];
+  readonly app: Hono<ReadyEnv>;
+  /** The probe's answer is this where it is set. */
+  available = true;
+  degraded: string[] = [];
+  readonly #clients: Client[] = [];
+  readonly #kvStore: KvStore;
+
+  private constructor(config: Config, kv: Deno.Kv, verifier: TokenVerifier, options: WorldOptions) {
+    this.config = config;
+    const instanceId = crypto.randomUUID();
+    this.#kvStore = new KvStore(kv, { remote: false, instanceId });
+    const store = this.store = options.wrap?.(this.#kvStore) ?? this.#kvStore;
+    const { fanOut, metrics } = this;
+    const log = this.#logger();
+    const threads = new ThreadLog(store);
+    const chunks = new ChunkLog(store);
+    const reader = new ThreadReader({ store, threads, chunks, fanOut });
+    const model = options.model ?? this.puppet;
+    const supervisor = new AgentSupervisor({
+      instanceId,
+      threads,
+      chunks,
+      runs: new RunLog(store, instanceId),
+      ends: new RunEnds(store, instanceId),
+      fanOut,
+      agents: new AgentRegistry([testAgent({ name: "default" }), testAgent({ name: "other" })]),
+      model: () => model,
+      limits: config.limits,
+      events: {
+        ...supervisorRecorder(metrics, log),
+        onFault: (error) => void this.faults.push(error),
+      },
+    });
+    const probe = new StoreProbe(store);
+    this.services = {
+      verifier,
+      threads,
+      reader,
+      supervisor,
+      fanOut,
+      available: () => this.available && store.available,
+      degraded: () => this.degraded,
+      probe: () => probe.ask(),
+    };
+
+    const { limits } = config;
+    this.room = new WaitingRoom({ total: limits.waiting, perSubject: limits.waitingPerSubject });
+    this.connections = new Connections({
+      perSubject: limits.socketsPerSubject,
+      onCount: (count) => metrics.record("connections", {}, count),
+    });
+    const prometheus = createPrometheus({ residentBytes: () => 1 });
+    metrics.attach(prometheus.sink);
+    metrics.attach((sample) => this.samples.push(sample));
+    this.app = createApp({
+      config,
+      gate: new Gate({ services: this.barrier, keys: this.keys, room: this.room, metrics }),
+      connections: this.connections,
+      memory: new MemoryGauge({ read: () => 0, limitBytes: limits.memoryBytes }),
+      metrics,
+      log,
+      startup: () => ({
+        state: this.barrier.state,
+        attempt: 1,
+        startedAt: "2026-01-01T00:00:00.000Z",
+        durationMs: 1,
+        phases: [{ name: "store", critical: true, status: "ok", attempts: 1, durationMs: 1 }],
+      }),
+      services: () => {
+        const verdict = this.barrier.peek();
+        return verdict?.kind === "ready" ? verdict.ready.services : null;
+      },
+      metricsText: () => prometheus.render(),
+      devTokens: config.devTokens ? new DevTokenIssuer({ secret: TEST_SECRET }) : null,
+    });
+    if (options.withoutKeys !== true) this.keys.open(verifier);
+    if (options.closed !== true) this.barrier.open(this.services);
+  }
+
+  /** Makes a server whose gate is open, unless the options say otherwise. */
+  static async open(options: WorldOptions = {}): Promise<World> {
+    const config = loadConfig({ APP_ENV: "test", JWT_SECRET: TEST_SECRET, ...options.env });
+    const { keys, ...rules } = config.auth;
+    const { algorithms } = rules;
+    const { signal } = new AbortController();
+    const verifier = new TokenVerifier(await loadKeys({ ...keys, algorithms }, { signal }), rules);
+    return new World(config, await Deno.openKv(":memory:"), verifier, options);
+  }
+
+  /** What only the barrier mints. */
+  get ready(): Ready<Services> {
+    const verdict = this.barrier.peek();
+    if (verdict?.kind !== "ready") throw new Error("The gate is not open");
+    return verdict.ready;
+  }
+
+  /** Opens a session as `/ws` does, on a fake socket. */
+  async connect(options: OpenOptions = {}): Promise<Client> {
+    const { sub, expiresInSeconds, socket = new FakeSocket() } = options;
+    const token = await mintToken({
+      ...(sub === undefined ? {} : { sub }),
+      ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }),
+    });
+    const principal = await this.services.verifier.verify(token);
+    const session = ChatSession.open(this.ready, principal, socket, {
+      sessionId: crypto.randomUUID(),
+      waitedMs: 12.4,
+      limits: this.config.limits,
+      events: {
+        onFrame: () => {},
+        onSlowConsumer: () => {},
+        onFault: (error) => void this.faults.push(error),
+        ...options.events,
+      },
+    });
+    const client: Client = {
+      session,
+      socket,
+      send: (frame) => session.receive(JSON.stringify(frame)),
+    };
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** Asks the application, as `sub` (`alice`), or as nobody where that is null. */
+  async request(
+    path: string,
+    { sub = "alice", token, json, headers, ...init }: RequestInit & {
+      readonly sub?: string | null;
+      readonly token?: MintOptions;
+      readonly json?: unknown;
+      readonly headers?: Readonly<Record<string, string>>;
+    } = {},
+  ): Promise<Response> {
+    const bearer = sub === null ? null : await mintToken({ sub, ...token });
+    return await this.app.request(`http://drawbridge.test${path}`, {
+      ...init,
+      headers: {
+        Host: "drawbridge.test",
+        ...(bearer === null ? {} : { Authorization: `Bearer ${bearer}` }),
+        ...(json === undefined ? {} : { "Content-Type": "application/json" }),
+        ...headers,
+      },
+      ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+    });
+  }
+
+  /** Ends everything, and looks whether every frame of every session was one of the protocol's. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { session } of this.#clients) session.dispose();
+    await this.services.supervisor.drain();
+    this.#kvStore.close();
+    this.services.verifier.close();
+    assertEquals(this.#clients.flatMap(({ socket }) => socket.violations), []);
+  }
+
+  #logger(): Logger {
+    const at = (level: Logged["level"]): Logger["info"] => (message, properties = {}) =>
+      void this.logged.push({ level, message, properties });
+    return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+  }
+}
