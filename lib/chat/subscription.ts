@@ -55,7 +55,8 @@ export class Subscription implements TopicListener {
   readonly #outlet: Outlet;
   readonly #position: RunPosition | undefined;
   #cursor: number;
-  #run: { readonly runId: string; readonly attempt: number; next: number } | null;
+  /** The run whose chunks come now; `sent` once any of them went out here. */
+  #run: { readonly runId: string; readonly attempt: number; next: number; sent: boolean } | null;
   #mode: "live" | "reading" | "closed" = "live";
   /** Something happened while the log was read. */
   #moved = false;
@@ -71,7 +72,7 @@ export class Subscription implements TopicListener {
     this.#fanOut = parts.fanOut;
     this.#outlet = parts.outlet;
     this.#cursor = start.afterSeq;
-    this.#run = start.run === null ? null : { ...start.run };
+    this.#run = start.run === null ? null : { ...start.run, sent: false };
     this.#position = start.position;
   }
 
@@ -116,6 +117,7 @@ export class Subscription implements TopicListener {
     if (index > next) this.#catchUp();
     else if (index === next) {
       this.#run.next += chunks.length;
+      this.#run.sent = true;
       this.#outlet.send(frame);
     } else this.#sendChunks(chunks.slice(next - index));
   }
@@ -147,10 +149,8 @@ export class Subscription implements TopicListener {
     if (entry.kind === "run.started") {
       const { runId, attempt } = entry;
       const seen = isSame(this.#position ?? null, entry) ? this.#position : undefined;
-      this.#run = { runId, attempt, next: seen === undefined ? 0 : seen.index + 1 };
-    } else if (entry.role === "assistant" && entry.runId === this.#run?.runId) {
-      this.#run = null;
-    }
+      this.#run = { runId, attempt, next: seen === undefined ? 0 : seen.index + 1, sent: false };
+    } else if (this.#run !== null && endsRun(entry, this.#run)) this.#run = null;
     this.#outlet.send(frame);
   }
 
@@ -186,8 +186,9 @@ export class Subscription implements TopicListener {
     while (true) {
       const { entries, more } = await this.#reader.entries(this.#topic, this.#cursor);
       for (const { seq, entry } of entries) {
-        // The stored rest of a run's chunks comes before the answer that ends it.
-        if (entry.kind === "message" && entry.role === "assistant") await this.#readChunks();
+        // The rest of a run that was followed comes before the answer that ends it. Of one that
+        // had ended before, the answer holds everything.
+        if (this.#run?.sent && endsRun(entry, this.#run)) await this.#readChunks();
         if (this.isClosed) return;
         const { threadId } = this.#topic;
         this.#deliver(seq, entry, encodeFrame({ type: "entry", threadId, seq, entry }));
@@ -223,6 +224,7 @@ export class Subscription implements TopicListener {
     if (run === null || chunks.length === 0) return;
     const { runId, attempt, next: index } = run;
     run.next += chunks.length;
+    run.sent = true;
     const { threadId } = this.#topic;
     this.#outlet.send(encodeChunks({ threadId, runId, attempt, index }, chunks));
   }
@@ -236,6 +238,10 @@ function frameful(chunks: readonly string[], from: number): readonly string[] {
     characters += chunks[to++]!.length;
   }
   return chunks.slice(from, to);
+}
+
+function endsRun(entry: Entry, { runId }: RunAttempt): boolean {
+  return entry.kind === "message" && entry.role === "assistant" && entry.runId === runId;
 }
 
 function isSame<A extends RunAttempt>(a: A | null, b: RunAttempt): a is A {
