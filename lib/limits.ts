@@ -90,9 +90,6 @@ export const JWKS_COOLDOWN_MS = 10_000;
 /** Timeout of one start-up phase, milliseconds. */
 export const PHASE_TIMEOUT_MS = 10_000;
 
-/** Tries after a returned error before a phase has failed. */
-export const PHASE_RETRIES = 3;
-
 /** Time from a phase's first error in which they must begin, milliseconds. */
 export const PHASE_RETRY_WINDOW_MS = 5_000;
 

@@ -37,12 +37,13 @@ export class PacedOutlet implements Outlet {
     this.#options = options;
   }
 
-  /** Sends one encoded frame. */
+  /** Sends one encoded frame. A reader who keeps up gets it however large: an answer is one entry. */
   send(frame: string): void {
     if (this.#closed) return;
+    const keepsUp = this.#socket.bufferedAmount <= this.#highWater;
     this.#socket.send(frame);
     this.#options.onSent(typeOf(frame));
-    if (this.#socket.bufferedAmount > this.#options.maxUnsentBytes) {
+    if (!keepsUp && this.#socket.bufferedAmount > this.#options.maxUnsentBytes) {
       this.#closed = true;
       this.#options.onSlow();
     }
@@ -50,14 +51,17 @@ export class PacedOutlet implements Outlet {
 
   /** Resolves when the reader has taken enough; rejects once the outlet is closed. */
   async drained(): Promise<void> {
-    const highWater = this.#options.maxUnsentBytes * HIGH_WATER;
-    while (!this.#closed && this.#socket.bufferedAmount > highWater) await delay(LOOK_MS);
+    while (!this.#closed && this.#socket.bufferedAmount > this.#highWater) await delay(LOOK_MS);
     if (this.#closed) throw new DOMException("The socket is closed", "AbortError");
   }
 
   /** Sends nothing any more. */
   close(): void {
     this.#closed = true;
+  }
+
+  get #highWater(): number {
+    return this.#options.maxUnsentBytes * HIGH_WATER;
   }
 }
 

@@ -89,8 +89,12 @@ export class KvStore implements Store {
   async commit({ checks, writes }: Commit): Promise<string | null> {
     if (!this.#available) throw unavailable();
     let settled = false;
+    let reported = false;
     try {
       return await this.#timed("commit", async () => {
+        // A retry that comes after the deadline would write what was reported as not written.
+        if (reported) throw unavailable();
+        settled = false;
         try {
           const atomic = this.#kv.atomic();
           atomic.check(...checks.map(({ key, version }) => ({ key, versionstamp: version })));
@@ -108,6 +112,7 @@ export class KvStore implements Store {
         }
       });
     } catch (error) {
+      reported = true;
       if (isMisuse(error)) throw error;
       this.#lost(error);
       // A rejection by SQLite rolled back; a remote one, or none in time, tells nothing.

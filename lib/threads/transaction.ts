@@ -53,6 +53,8 @@ export async function transact<R>(
       await delay(200 + Math.random() * 200);
     }
   }
+  // The last conflict may have been with the unknown commit, applied late.
+  if (unknown !== null) throw unknown.error;
   throw new AppError("STORE_UNAVAILABLE", {
     retryAfterMs: 1_000,
     cause: new Error(`Cannot ${subject}: other writers were faster ${MAX_CONFLICTS} times`),
