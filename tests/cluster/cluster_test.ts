@@ -158,16 +158,19 @@ Deno.test({
     await far.request({ type: "thread.open", threadId: "t" });
 
     cluster.a.signal("SIGSTOP");
-    const answer = await far.answer("t");
+    await far.next("chunk", ({ attempt, index }) => attempt === 2 && index >= 3);
+    // It wakes ahead of the other in the same answer, and would be the first to end it.
     cluster.a.signal("SIGCONT");
+    const answer = await far.answer("t");
     assert(answer.entry.kind === "message" && answer.entry.role === "assistant");
-    assertEquals(answer.entry.attempt, 2);
+    assertEquals([answer.entry.attempt, answer.entry.outcome], [2, "completed"]);
 
     // The paused instance's own socket sees the other's attempt, and no more of its own.
-    const shown = await near.answer("t");
-    assertEquals(shown, answer);
+    assertEquals(await near.answer("t"), answer);
     const attempts = chunksOf(near.frames.items).map(({ attempt }) => attempt);
     assertEquals(attempts, attempts.toSorted((x, y) => x - y), "an old chunk behind a new one");
+    const again = chunksOf(near.frames.items).filter(({ attempt }) => attempt === 2);
+    assertEquals(wordsOf(again), textOf(answer));
     // Time for whatever the paused instance still had in hand.
     await delay(1_000);
     const log = await cluster.log(cluster.b, "t");
