@@ -97,21 +97,22 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
     name: "agents",
     critical: true,
     after: { threads, model },
-    run: ({ threads, model }) =>
-      Promise.resolve(
-        new AgentSupervisor({
-          ...threads,
-          instanceId,
-          fanOut,
-          agents: new AgentRegistry(defaultAgents({
-            instructions: config.agentInstructions,
-            search: new LogSearch(threads.threads),
-          })),
-          model: () => model.current ?? null,
-          limits: config.limits,
-          events: supervisorRecorder(metrics, log),
-        }),
-      ),
+    run({ threads, model }) {
+      const supervisor = new AgentSupervisor({
+        ...threads,
+        instanceId,
+        fanOut,
+        agents: new AgentRegistry(defaultAgents({
+          instructions: config.agentInstructions,
+          search: new LogSearch(threads.threads),
+        })),
+        model: () => model.current ?? null,
+        limits: config.limits,
+        events: supervisorRecorder(metrics, log),
+      });
+      supervisor.listen();
+      return Promise.resolve(supervisor);
+    },
     dispose: (supervisor) => supervisor.drain(),
   });
 
@@ -119,10 +120,7 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
     name: "recovery",
     critical: false,
     after: { agents },
-    run: ({ agents }) => {
-      agents.listen();
-      return agents.recover();
-    },
+    run: ({ agents }) => agents.recover(),
   });
 
   const startup = new Startup({

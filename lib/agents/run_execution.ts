@@ -169,6 +169,8 @@ export class RunExecution {
   }
 
   async #release(): Promise<ExecutionResult> {
+    // A renewal behind it would take the lease back.
+    clearInterval(this.#renewTimer);
     const released = await this.#parts.chunks.release(this.claim).catch((error) => {
       // The lease runs out by itself: the takeover is only later.
       if (!isPassing(error)) throw error;

@@ -135,15 +135,15 @@ export class AgentSupervisor {
   }
 
   /**
-   * Takes over the runs that nobody owns, and keeps looking for more. Removes
-   * what is left of deleted threads. Resolves to the number of runs looked into.
+   * Takes over the runs that nobody owns, and keeps looking for more; removes
+   * what is left of deleted threads meanwhile. Resolves to the number of such runs.
    *
    * @throws {AppError} `STORE_UNAVAILABLE`
    */
   async recover(): Promise<number> {
     const orphans = await this.#parts.ends.orphans();
     for (const ref of orphans) this.watch(ref);
-    await this.#parts.removal.sweep();
+    this.#pool.inBackground(this.#parts.removal.sweep());
     this.#takeovers.keepLooking(() => this.#parts.ends.orphans());
     return orphans.length;
   }

@@ -8,7 +8,8 @@ import { AppError } from "../errors.ts";
 import type { Services } from "../services.ts";
 import type { Topic } from "./fan_out.ts";
 import type { ClientFrame, ClientFrameOf, ServerFrame } from "./protocol.ts";
-import { type Outlet, Subscription, type SubscriptionStart } from "./subscription.ts";
+import { Subscription } from "./subscription.ts";
+import type { Outlet, SubscriptionStart } from "./subscription_parts.ts";
 
 /** What handlers work with. */
 export interface FrameHandlersParts {
@@ -27,6 +28,7 @@ const MAX_OPEN_THREADS = 1_000;
 export class FrameHandlers {
   readonly #parts: FrameHandlersParts;
   readonly #open = new Map<string, Subscription>();
+  #closed = false;
 
   /** Makes handlers without an open thread. */
   constructor(parts: FrameHandlersParts) {
@@ -59,23 +61,30 @@ export class FrameHandlers {
     }
   }
 
-  /** Closes every thread. */
+  /** Closes every thread, and opens none any more. */
   close(): void {
+    this.#closed = true;
     for (const subscription of this.#open.values()) subscription.close();
     this.#open.clear();
   }
 
   async #sendMessage(frame: ClientFrameOf<"message.send">): Promise<void> {
     const { id: ref, threadId, message, agent, onBusy } = frame;
-    const { supervisor } = this.#parts.services;
+    const { reader, supervisor } = this.#parts.services;
     if (!this.#isOpen(threadId)) this.#assertRoom();
     const sent = await supervisor.send(this.#ref(threadId), { message, agent, onBusy });
-    const { seq, runId, duplicate } = sent;
+    const { thread, seq, runId, duplicate } = sent;
+    const afterSeq = seq - 1;
+    // The run of an earlier message may have ended long ago.
+    const { topic, start } = duplicate
+      ? await reader.open(this.#ref(threadId), { afterSeq })
+      : { topic: thread, start: { afterSeq, headSeq: seq } };
     this.#parts.send({ type: "ack", ref, threadId, seq, runId, duplicate });
     const open = this.#open.get(threadId);
     // A thread that was deleted and made anew has other entries under the same id.
-    if (open?.topic.generation === sent.thread.generation && !open.isClosed) return;
-    this.#follow(sent.thread, { afterSeq: seq - 1, run: null });
+    if (open?.topic.generation === topic.generation && !open.isClosed) return;
+    // Chunks of a run that started before this entry are for who opens the thread.
+    this.#follow(topic, { ...start, run: null });
   }
 
   async #regenerate(frame: ClientFrameOf<"message.regenerate">): Promise<void> {
@@ -113,6 +122,8 @@ export class FrameHandlers {
 
   #follow(topic: Topic, start: SubscriptionStart): void {
     const { services: { reader, fanOut }, outlet } = this.#parts;
+    // The socket may have closed while the store was asked.
+    if (this.#closed) return;
     this.#closeThread(topic.threadId);
     const subscription = new Subscription({ topic, reader, fanOut, outlet }, start);
     this.#open.set(topic.threadId, subscription);

@@ -7,7 +7,7 @@
 import { delay } from "@std/async/delay";
 import type { ServerFrameType } from "./protocol.ts";
 import type { ChatSocket } from "./socket.ts";
-import type { Outlet } from "./subscription.ts";
+import type { Outlet } from "./subscription_parts.ts";
 
 /** How a {@linkcode PacedOutlet} is bounded, and whom it tells. */
 export interface PacedOutletOptions {
@@ -17,6 +17,8 @@ export interface PacedOutletOptions {
   readonly onSent: (type: ServerFrameType) => void;
   /** Told once, when too much is unsent. */
   readonly onSlow: () => void;
+  /** Told of something that should not happen, while the socket is open. */
+  readonly onFault: (error: unknown) => void;
 }
 
 /** Share of the bound above which catching up waits for the reader. */
@@ -53,6 +55,12 @@ export class PacedOutlet implements Outlet {
   async drained(): Promise<void> {
     while (!this.#closed && this.#socket.bufferedAmount > this.#highWater) await delay(LOOK_MS);
     if (this.#closed) throw new DOMException("The socket is closed", "AbortError");
+  }
+
+  /** Ends the socket for something that should not happen. */
+  fail(error: unknown): void {
+    // A closed outlet makes its readers fail: that is how they end.
+    if (!this.#closed) this.#options.onFault(error);
   }
 
   /** Sends nothing any more. */

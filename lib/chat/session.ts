@@ -83,6 +83,7 @@ export class ChatSession {
         options.events.onSlowConsumer();
         this.close(SLOW_CONSUMER.code, SLOW_CONSUMER.reason);
       },
+      onFault: (error) => this.#fail(error),
     });
     this.#handlers = new FrameHandlers({
       services,

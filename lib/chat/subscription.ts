@@ -6,43 +6,15 @@
  */
 import { delay } from "@std/async/delay";
 import type { FanOut, RunAttempt, Topic, TopicListener } from "./fan_out.ts";
-import { encodeChunks, encodeFrame, type Entry, type RunPosition } from "./protocol.ts";
-
-/** Where the log is read from. */
-export interface TopicReader {
-  /** Makes changes by other instances heard, as pokes, from the moment this resolves. */
-  follow(topic: Topic): Promise<void>;
-  /** Ends one `follow`. */
-  unfollow(topic: Topic): void;
-  /** Some entries in order, from the one behind `afterSeq`; `more` where others follow. */
-  entries(topic: Topic, afterSeq: number): Promise<{
-    readonly entries: readonly { readonly seq: number; readonly entry: Entry }[];
-    readonly more: boolean;
-  }>;
-  /** Stored chunks of an attempt from `fromIndex` on, each JSON, without a gap. */
-  chunks(topic: Topic, run: RunAttempt, fromIndex: number): Promise<readonly string[]>;
-}
-
-/** Where frames go. */
-export interface Outlet {
-  /** Sends one frame. */
-  send(frame: string): void;
-  /** Resolves when the reader has taken enough to be sent more; rejects where it never will. */
-  drained(): Promise<void>;
-}
-
-/** Where a subscription begins. */
-export interface SubscriptionStart {
-  /** The last entry that was seen. */
-  readonly afterSeq: number;
-  /** The active run whose start was seen already, and its next chunk's index. */
-  readonly run: (RunAttempt & { readonly next: number }) | null;
-  /** The last chunk that was seen, should its run's start come again. */
-  readonly position?: RunPosition | undefined;
-}
-
-/** Characters of chunks in one catch-up frame; between frames the reader's pace is awaited. */
-const FRAME_CHARACTERS = 32_768;
+import { frameful } from "./frameful.ts";
+import {
+  type AssistantEntry,
+  encodeChunks,
+  encodeFrame,
+  type Entry,
+  type RunPosition,
+} from "./protocol.ts";
+import type { Outlet, SubscriptionStart, TopicReader } from "./subscription_parts.ts";
 
 /** Wait before the log is read again after it could not be, milliseconds. */
 const RETRY_MS = 1_000;
@@ -55,11 +27,14 @@ export class Subscription implements TopicListener {
   readonly #outlet: Outlet;
   readonly #position: RunPosition | undefined;
   #cursor: number;
-  /** The run whose chunks come now; `sent` once any of them went out here. */
-  #run: { readonly runId: string; readonly attempt: number; next: number; sent: boolean } | null;
+  readonly #endedThrough: number;
+  /** The run whose chunks come now. */
+  #run: { readonly runId: string; readonly attempt: number; next: number } | null;
   #mode: "live" | "reading" | "closed" = "live";
   /** Something happened while the log was read. */
   #moved = false;
+  /** A run streamed here while the log was read. */
+  #streamed = false;
   #unsubscribe: () => void = () => {};
 
   /** Follows `topic` from `start`; nothing happens before {@linkcode begin}. */
@@ -72,7 +47,8 @@ export class Subscription implements TopicListener {
     this.#fanOut = parts.fanOut;
     this.#outlet = parts.outlet;
     this.#cursor = start.afterSeq;
-    this.#run = start.run === null ? null : { ...start.run, sent: false };
+    this.#run = start.run === null ? null : { ...start.run };
+    this.#endedThrough = start.headSeq;
     this.#position = start.position;
   }
 
@@ -111,13 +87,12 @@ export class Subscription implements TopicListener {
 
   /** Sends the next chunks, or reads what is missing before them. */
   onChunks(run: RunAttempt, index: number, chunks: readonly string[], frame: string): void {
-    if (this.#mode === "reading") this.#moved = true;
+    if (this.#mode === "reading") this.#streamed = true;
     if (this.#mode !== "live" || !isSame(this.#run, run)) return;
     const { next } = this.#run;
     if (index > next) this.#catchUp();
     else if (index === next) {
       this.#run.next += chunks.length;
-      this.#run.sent = true;
       this.#outlet.send(frame);
     } else this.#sendChunks(chunks.slice(next - index));
   }
@@ -149,23 +124,23 @@ export class Subscription implements TopicListener {
     if (entry.kind === "run.started") {
       const { runId, attempt } = entry;
       const seen = isSame(this.#position ?? null, entry) ? this.#position : undefined;
-      this.#run = { runId, attempt, next: seen === undefined ? 0 : seen.index + 1, sent: false };
-    } else if (this.#run !== null && endsRun(entry, this.#run)) this.#run = null;
+      this.#run = { runId, attempt, next: seen === undefined ? 0 : seen.index + 1 };
+    } else if (isAnswer(entry) && entry.runId === this.#run?.runId) this.#run = null;
     this.#outlet.send(frame);
   }
 
   #catchUp(): void {
     if (this.#mode !== "live") return;
     this.#mode = "reading";
-    this.#read().catch(() => {
-      // The outlet's reader is gone for good, so nobody is left to be told.
+    this.#read().catch((error) => {
       this.close();
+      this.#outlet.fail(error);
     });
   }
 
   async #read(): Promise<void> {
     do {
-      this.#moved = false;
+      this.#moved = this.#streamed = false;
       try {
         await this.#readEntries();
         await this.#readChunks();
@@ -178,7 +153,7 @@ export class Subscription implements TopicListener {
       }
       if (this.isClosed) return;
       // From here to the return nothing is awaited, so nothing can come between.
-    } while (this.#moved || this.#sendLiveChunks());
+    } while (this.#moved || this.#sendLiveChunks() || this.#mayMissChunks());
     if (!this.isClosed) this.#mode = "live";
   }
 
@@ -188,7 +163,7 @@ export class Subscription implements TopicListener {
       for (const { seq, entry } of entries) {
         // The rest of a run that was followed comes before the answer that ends it. Of one that
         // had ended before, the answer holds everything.
-        if (this.#run?.sent && endsRun(entry, this.#run)) await this.#readChunks();
+        if (seq > this.#endedThrough && isAnswer(entry)) await this.#readChunks();
         if (this.isClosed) return;
         const { threadId } = this.#topic;
         this.#deliver(seq, entry, encodeFrame({ type: "entry", threadId, seq, entry }));
@@ -198,13 +173,16 @@ export class Subscription implements TopicListener {
     }
   }
 
-  /** Sends what the store has of a run that streams elsewhere, or has just ended. */
+  /** Sends, at the reader's pace, what the run has streamed here so far, or else what is stored. */
   async #readChunks(): Promise<void> {
     const run = this.#run;
-    if (run === null || isSame(this.#fanOut.live(this.#topic), run)) return;
-    const chunks = await this.#reader.chunks(this.#topic, run, run.next);
-    const end = run.next + chunks.length;
+    if (run === null) return;
+    const live = this.#fanOut.live(this.#topic);
     const first = run.next;
+    const chunks = isSame(live, run)
+      ? live.chunks.slice(first)
+      : await this.#reader.chunks(this.#topic, run, first);
+    const end = first + chunks.length;
     while (run.next < end && !this.isClosed) {
       this.#sendChunks(frameful(chunks, run.next - first));
       await this.#outlet.drained();
@@ -219,29 +197,24 @@ export class Subscription implements TopicListener {
     return this.#run.next < live.chunks.length;
   }
 
+  /** Whether the run ended here while the log was read: its last chunks are in the store. */
+  #mayMissChunks(): boolean {
+    return this.#streamed && this.#run !== null &&
+      !isSame(this.#fanOut.live(this.#topic), this.#run);
+  }
+
   #sendChunks(chunks: readonly string[]): void {
     const run = this.#run;
     if (run === null || chunks.length === 0) return;
     const { runId, attempt, next: index } = run;
     run.next += chunks.length;
-    run.sent = true;
     const { threadId } = this.#topic;
     this.#outlet.send(encodeChunks({ threadId, runId, attempt, index }, chunks));
   }
 }
 
-/** The chunks from `from` on that fit one frame, at least one where there is any. */
-function frameful(chunks: readonly string[], from: number): readonly string[] {
-  let to = from;
-  let characters = 0;
-  while (to < chunks.length && (to === from || characters < FRAME_CHARACTERS)) {
-    characters += chunks[to++]!.length;
-  }
-  return chunks.slice(from, to);
-}
-
-function endsRun(entry: Entry, { runId }: RunAttempt): boolean {
-  return entry.kind === "message" && entry.role === "assistant" && entry.runId === runId;
+function isAnswer(entry: Entry): entry is AssistantEntry {
+  return entry.kind === "message" && entry.role === "assistant";
 }
 
 function isSame<A extends RunAttempt>(a: A | null, b: RunAttempt): a is A {

@@ -59,7 +59,8 @@ export class RunEnds {
         if (state?.kind !== "ended" || state.attempt !== attempt) return { done: null };
         // Only the holder of the fence can have ended this attempt: our own commit, unknown until now.
         const appended = await this.#steps.entriesFrom(edit, state.entrySeq);
-        return { done: { ...idle(edit), appended, claim: await this.#steps.ownClaim(edit) } };
+        const next = await this.#steps.claimBehind(edit, state.entrySeq);
+        return { done: { ...idle(edit), appended, claim: next } };
       }
       edit.check(runKey(thread, runId), run.version);
       await edit.endRun(claim, { attempt, ...answer });

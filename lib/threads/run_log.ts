@@ -56,9 +56,11 @@ export class RunLog {
       if (edit.exists) {
         const earlier = await this.#findMessage(edit, message);
         if (earlier !== null) {
-          const duplicate = earlier.runId !== runId;
-          const claim = duplicate ? null : await this.#steps.ownClaim(edit);
-          return { done: { ...earlier, duplicate, ...idle(edit), claim } };
+          if (earlier.runId !== runId) {
+            return { done: { ...earlier, duplicate: true, ...idle(edit) } };
+          }
+          const own = await this.#steps.ownChange(edit, { runId, fromSeq: earlier.seq });
+          return { done: { ...earlier, duplicate: false, ...own } };
         }
       }
       const { active } = edit.head;
@@ -92,7 +94,9 @@ export class RunLog {
       if (!edit.exists) throw new AppError("NOT_FOUND");
       const own = await this.#store.get(runKey(edit.thread, runId));
       if (own.value !== null) {
-        return { done: { runId, ...idle(edit), claim: await this.#steps.ownClaim(edit) } };
+        const { state } = own.value;
+        const fromSeq = state.kind === "running" ? state.startedSeq : edit.head.headSeq + 1;
+        return { done: { runId, ...await this.#steps.ownChange(edit, { runId, fromSeq }) } };
       }
       const messageId = edit.head.lastUserMessageId;
       if (messageId === null) {

@@ -5,6 +5,7 @@
  * @module
  */
 import type { OnBusy } from "../chat/protocol.ts";
+import { MAX_QUEUED_RUNS } from "../limits.ts";
 import { entryKey, leaseKey, runKey } from "./keys.ts";
 import { unpack } from "./pieces.ts";
 import type { RunRecord } from "./records.ts";
@@ -36,6 +37,9 @@ export const CANCELLED_WHILE_WAITING = {
   outcome: "cancelled" as const,
   chunkCount: 0,
 };
+
+/** Entries of one commit at most: a message, the ends of all runs that waited, and a start. */
+const MAX_APPENDED = 2 + MAX_QUEUED_RUNS;
 
 /** Steps on behalf of one instance, each within a {@linkcode ThreadEdit}. */
 export class RunSteps {
@@ -77,8 +81,33 @@ export class RunSteps {
     return await edit.startRun(plan(record), { attempt: 1, owner: this.#instanceId });
   }
 
-  /** The active run, where this instance holds its lease: the outcome of a commit that was unknown. */
-  async ownClaim(edit: ThreadEdit): Promise<RunClaim | null> {
+  /**
+   * What an own commit did that was unknown until now: the entries from `fromSeq` on, perhaps with
+   * some that followed, and the run `runId` where that commit started it. Any other run is streamed
+   * by whoever started it.
+   */
+  async ownChange(
+    edit: ThreadEdit,
+    { runId, fromSeq }: { runId: string; fromSeq: number },
+  ): Promise<Change> {
+    const { active, cancelRequested } = edit.head;
+    const claim = await this.#ownClaim(edit);
+    return {
+      thread: edit.thread,
+      appended: await this.entriesFrom(edit, fromSeq, MAX_APPENDED),
+      claim: claim?.runId === runId ? claim : null,
+      cancel: cancelRequested && active !== null ? active.runId : null,
+    };
+  }
+
+  /** The run whose start stands right behind the entry `seq`: what an own commit of both started. */
+  async claimBehind(edit: ThreadEdit, seq: number): Promise<RunClaim | null> {
+    const claim = await this.#ownClaim(edit);
+    return claim?.startedSeq === seq + 1 ? claim : null;
+  }
+
+  /** The active run, where this instance holds the lease of its first attempt. */
+  async #ownClaim(edit: ThreadEdit): Promise<RunClaim | null> {
     const { active, cancelRequested } = edit.head;
     if (active === null) return null;
     const [run, lease] = await this.#store.getMany([
@@ -88,6 +117,8 @@ export class RunSteps {
     const state = run.value?.state;
     if (state?.kind !== "running" || lease.value?.owner !== this.#instanceId) return null;
     const { attempt, startedSeq } = state;
+    // A later attempt was taken over, and streams already.
+    if (attempt > 1) return null;
     const fence = run.version!;
     return {
       thread: edit.thread,

@@ -5,7 +5,7 @@
  */
 import type { FanOut, RunAttempt, Topic } from "../chat/fan_out.ts";
 import type { RunPosition } from "../chat/protocol.ts";
-import type { SubscriptionStart, TopicReader } from "../chat/subscription.ts";
+import type { SubscriptionStart, TopicReader } from "../chat/subscription_parts.ts";
 import { AppError } from "../errors.ts";
 import type { Bell } from "./bell.ts";
 import type { ChunkLog } from "./chunk_log.ts";
@@ -84,7 +84,8 @@ export class ThreadReader implements TopicReader {
     const recovered = run === undefined || await this.#isKnown(topic, run, head);
     const position = recovered ? run : undefined;
     const seen = await this.#activeRunSeen(topic, { head, afterSeq, position });
-    return { topic, head, recovered, start: { afterSeq, run: seen, position } };
+    const { headSeq } = head;
+    return { topic, head, recovered, start: { afterSeq, headSeq, run: seen, position } };
   }
 
   /** The active run, where its start is at or before the cursor, and its next chunk. */
