@@ -42,8 +42,14 @@ async function exit(code: number): Promise<never> {
   Deno.exit(code);
 }
 
-const server = start();
+const running = Promise.withResolvers<RunningServer>();
+// Before it listens: whoever is told its address may send a signal at once.
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  Deno.addSignalListener(signal, () => void server.drain().then(() => exit(0)));
+  Deno.addSignalListener(
+    signal,
+    () => void running.promise.then((server) => server.drain()).then(() => exit(0)),
+  );
 }
+const server = start();
+running.resolve(server);
 await server.bootstrapped;

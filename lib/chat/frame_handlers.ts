@@ -85,6 +85,8 @@ export class FrameHandlers {
     if (open?.topic.generation === topic.generation && !open.isClosed) return;
     // Chunks of a run that started before this entry are for who opens the thread.
     this.#follow(topic, { ...start, run: null });
+    // Whose owner may be dead, as with any thread that is opened.
+    if (duplicate) supervisor.watch(topic);
   }
 
   async #regenerate(frame: ClientFrameOf<"message.regenerate">): Promise<void> {

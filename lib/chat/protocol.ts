@@ -8,7 +8,7 @@
 import { z } from "zod";
 import { AppError } from "../errors.ts";
 import { ID_PATTERN } from "../limits.ts";
-import { agentNameSchema, entrySchema, idSchema, timeSchema } from "./entries.ts";
+import { agentNameSchema, entrySchema, idSchema } from "./entries.ts";
 
 export * from "./entries.ts";
 
@@ -85,13 +85,19 @@ const activeRunSchema = z.object({ runId: idSchema, attempt: z.int().min(1) }).n
 const chunkSchema = z.looseObject({ type: z.string() });
 const seqSchema = z.int().min(0);
 
+/** ISO 8601 UTC. A token may live until the last instant of a `Date`, whose year has six digits. */
+const expirySchema = z.string().regex(
+  /^(\d{4}|\+\d{6})-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/,
+  "ISO 8601 UTC",
+);
+
 /** Every frame that the server sends, by `type`; an `ack` carries what its request's row names. */
 export const serverFrameSchemas = {
   "session.ready": z.object({
     type: z.literal("session.ready"),
     sessionId: z.string(),
     subject: z.string(),
-    expiresAt: timeSchema,
+    expiresAt: expirySchema,
     waitedMs: z.number().min(0),
     degraded: z.array(z.string()),
     limits: z.object({
@@ -107,7 +113,7 @@ export const serverFrameSchemas = {
     seq: seqSchema.optional(),
     runId: idSchema.optional(),
     duplicate: z.boolean().optional(),
-    expiresAt: timeSchema.optional(),
+    expiresAt: expirySchema.optional(),
   }),
   "thread.opened": z.object({
     type: z.literal("thread.opened"),

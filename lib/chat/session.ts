@@ -208,6 +208,7 @@ export class ChatSession {
   }
 
   #refresh(principal: Principal): void {
+    if (this.#closed) return;
     this.#expiresAtMs = principal.expiresAtMs;
     this.#awaitExpiry();
   }

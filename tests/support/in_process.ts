@@ -11,6 +11,7 @@ import { AgentRegistry } from "../../lib/agents/registry.ts";
 import { AgentSupervisor } from "../../lib/agents/supervisor.ts";
 import { DevTokenIssuer } from "../../lib/auth/dev_tokens.ts";
 import { loadKeys } from "../../lib/auth/keys.ts";
+import type { Principal } from "../../lib/auth/principal.ts";
 import { TokenVerifier } from "../../lib/auth/verifier.ts";
 import { Connections } from "../../lib/chat/connections.ts";
 import { FanOut } from "../../lib/chat/fan_out.ts";
@@ -27,6 +28,7 @@ import type { Services } from "../../lib/services.ts";
 import { type Ready, StartupBarrier } from "../../lib/startup/barrier.ts";
 import { Gate } from "../../lib/startup/gate.ts";
 import { WaitingRoom } from "../../lib/startup/waiting_room.ts";
+import { Bell } from "../../lib/threads/bell.ts";
 import { ChunkLog } from "../../lib/threads/chunk_log.ts";
 import { KvStore } from "../../lib/threads/kv_store.ts";
 import { RunEnds } from "../../lib/threads/run_ends.ts";
@@ -34,6 +36,7 @@ import { RunLog } from "../../lib/threads/run_log.ts";
 import type { Store } from "../../lib/threads/store.ts";
 import { ThreadLog } from "../../lib/threads/thread_log.ts";
 import { ThreadReader } from "../../lib/threads/thread_reader.ts";
+import { ThreadRemoval } from "../../lib/threads/thread_removal.ts";
 import { createApp } from "../../routes/app.ts";
 import type { ReadyEnv } from "../../routes/context.ts";
 import { testAgent } from "./answers.ts";
@@ -67,8 +70,26 @@ export interface OpenOptions {
   /** `alice` where left out. */
   readonly sub?: string;
   readonly expiresInSeconds?: number;
+  /** Made of the two above where left out. */
+  readonly principal?: Principal;
   readonly socket?: FakeSocket;
   readonly events?: Partial<SessionEvents>;
+}
+
+/** How {@linkcode World.request} asks. */
+export interface Asked {
+  /** Whose token is sent; none where it is null. */
+  readonly sub?: string | null;
+  /** What else the token is. */
+  readonly token?: MintOptions;
+  readonly method?: string;
+  /** The body as JSON. */
+  readonly json?: unknown;
+  /** The body as it is. */
+  readonly body?: string | ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** They win. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
 }
 
 /** A session and its socket, as a client would see them. */
@@ -77,12 +98,6 @@ export interface Client {
   readonly socket: FakeSocket;
   /** Sends one frame. */
   send(frame: ClientFrame): void;
-}
-
-/** The database behind several worlds. */
-export interface Instance {
-  readonly kv: Deno.Kv;
-  readonly instanceId: string;
 }
 
 /** All parts of one server. Disposing of it drains the runs and closes the database. */
@@ -117,12 +132,15 @@ export class World {
     const log = this.#logger();
     const threads = new ThreadLog(store);
     const chunks = new ChunkLog(store);
-    const reader = new ThreadReader({ store, threads, chunks, fanOut });
+    const bell = new Bell(store, instanceId);
+    const reader = new ThreadReader({ store, threads, chunks, fanOut, bell });
     const model = options.model ?? this.puppet;
     const supervisor = new AgentSupervisor({
       instanceId,
       threads,
       chunks,
+      bell,
+      removal: new ThreadRemoval(store),
       runs: new RunLog(store, instanceId),
       ends: new RunEnds(store, instanceId),
       fanOut,
@@ -204,7 +222,7 @@ export class World {
       ...(sub === undefined ? {} : { sub }),
       ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }),
     });
-    const principal = await this.services.verifier.verify(token);
+    const principal = options.principal ?? await this.services.verifier.verify(token);
     const session = ChatSession.open(this.ready, principal, socket, {
       sessionId: crypto.randomUUID(),
       waitedMs: 12.4,
@@ -228,12 +246,7 @@ export class World {
   /** Asks the application, as `sub` (`alice`), or as nobody where that is null. */
   async request(
     path: string,
-    { sub = "alice", token, json, headers, ...init }: RequestInit & {
-      readonly sub?: string | null;
-      readonly token?: MintOptions;
-      readonly json?: unknown;
-      readonly headers?: Readonly<Record<string, string>>;
-    } = {},
+    { sub = "alice", token, json, headers, ...init }: Asked = {},
   ): Promise<Response> {
     const bearer = sub === null ? null : await mintToken({ sub, ...token });
     return await this.app.request(`http://drawbridge.test${path}`, {
@@ -262,4 +275,16 @@ export class World {
       void this.logged.push({ level, message, properties });
     return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
   }
+}
+
+/** `store` with some operations replaced. */
+export function overriding(store: Store, changes: Partial<Store>): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      const changed = changes[name as keyof Store];
+      if (changed !== undefined) return changed;
+      const value = target[name as keyof Store];
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
 }
