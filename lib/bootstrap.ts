@@ -19,6 +19,7 @@ import { Startup } from "./startup/startup.ts";
 import { supervisorRecorder } from "./observe/supervisor_recorder.ts";
 import { Bell } from "./threads/bell.ts";
 import { ChunkLog } from "./threads/chunk_log.ts";
+import { checkKvConnect } from "./threads/kv_connect.ts";
 import { KvStore } from "./threads/kv_store.ts";
 import { RunEnds } from "./threads/run_ends.ts";
 import { RunLog } from "./threads/run_log.ts";
@@ -56,9 +57,12 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
     name: "store",
     critical: true,
     async run({ signal }) {
-      const kv = await Deno.openKv(config.kv.path);
+      const { path, accessToken } = config.kv;
+      const isAddress = path !== undefined && /^https?:/i.test(path);
+      if (isAddress) await checkKvConnect(path, { accessToken, signal });
+      const kv = await Deno.openKv(path);
       const store = new KvStore(kv, {
-        remote: options.onDeploy || /^https?:/i.test(config.kv.path ?? ""),
+        remote: options.onDeploy || isAddress,
         instanceId,
         onOperation: (operation, seconds) =>
           metrics.record("store_operation_seconds", { operation }, seconds),

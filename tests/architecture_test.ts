@@ -28,6 +28,7 @@ const ADAPTERS = [
   "lib/agents/ai_sdk_model.ts",
   "lib/agents/offline_model.ts",
   "lib/observe/prometheus.ts",
+  "lib/threads/kv_connect.ts",
   "lib/threads/kv_store.ts",
 ];
 

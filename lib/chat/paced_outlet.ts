@@ -31,6 +31,7 @@ const LOOK_MS = 20;
 export class PacedOutlet implements Outlet {
   readonly #socket: ChatSocket;
   readonly #options: PacedOutletOptions;
+  readonly #over = new AbortController();
   #closed = false;
 
   /** Sends through `socket`. */
@@ -46,14 +47,17 @@ export class PacedOutlet implements Outlet {
     this.#socket.send(frame);
     this.#options.onSent(typeOf(frame));
     if (!keepsUp && this.#socket.bufferedAmount > this.#options.maxUnsentBytes) {
-      this.#closed = true;
+      this.close();
       this.#options.onSlow();
     }
   }
 
   /** Resolves when the reader has taken enough; rejects once the outlet is closed. */
   async drained(): Promise<void> {
-    while (!this.#closed && this.#socket.bufferedAmount > this.#highWater) await delay(LOOK_MS);
+    const { signal } = this.#over;
+    while (!this.#closed && this.#socket.bufferedAmount > this.#highWater) {
+      await delay(LOOK_MS, { signal });
+    }
     if (this.#closed) throw new DOMException("The socket is closed", "AbortError");
   }
 
@@ -66,6 +70,7 @@ export class PacedOutlet implements Outlet {
   /** Sends nothing any more. */
   close(): void {
     this.#closed = true;
+    this.#over.abort();
   }
 
   get #highWater(): number {

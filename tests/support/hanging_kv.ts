@@ -90,8 +90,8 @@ export class KvAddress implements AsyncDisposable {
   async #serve(connection: Deno.Conn): Promise<void> {
     const mode = this.#mode;
     if (mode.kind === "forward") {
-      const upstream = await Deno.connect({ hostname: "127.0.0.1", port: mode.port });
-      this.#open.add(upstream);
+      const upstream = await tryConnect(mode.port);
+      if (upstream === null) return tryClose(connection);
       await Promise.all([this.#pass(upstream, connection), this.#pass(connection, upstream)]);
     } else if (mode.kind === "status") {
       const answer = `HTTP/1.1 ${mode.status} Scripted\r\ncontent-length: 0\r\nconnection: close`;
@@ -171,11 +171,16 @@ function freePort(): number {
 }
 
 async function canConnect(port: number): Promise<true | undefined> {
+  const connection = await tryConnect(port);
+  connection?.close();
+  return connection === null ? undefined : true;
+}
+
+async function tryConnect(port: number): Promise<Deno.Conn | null> {
   try {
-    (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-    return true;
+    return await Deno.connect({ hostname: "127.0.0.1", port });
   } catch {
-    return undefined;
+    return null;
   }
 }
 

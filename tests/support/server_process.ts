@@ -107,11 +107,6 @@ export class ServerProcess implements AsyncDisposable {
     return this.#address;
   }
 
-  /** Its process id. */
-  get pid(): number {
-    return this.#child.pid;
-  }
-
   /** All lines on stdout so far. */
   get lines(): readonly string[] {
     return this.#lines.items;
