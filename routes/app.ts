@@ -8,6 +8,7 @@ import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { secureHeaders } from "hono/secure-headers";
 import { originAllowed } from "../lib/auth/origin.ts";
+import { challengeFor } from "../lib/auth/refusal.ts";
 import { AppError, toAppError } from "../lib/errors.ts";
 import { authRoutes } from "./auth.ts";
 import { handleHandshake } from "./chat.ts";
@@ -89,7 +90,7 @@ export function createApp(server: ServerContext): Hono<ReadyEnv> {
     const error = toAppError(thrown);
     const requestId = c.get("requestId");
     if (error.code === "INTERNAL") log.error("A request failed", { requestId, error: thrown });
-    return problemOf(error, { requestId });
+    return problemOf(error, { requestId, headers: challengeFor(error) });
   });
   return app;
 }

@@ -25,8 +25,24 @@ export class AnswerFolder {
     return this.#bytes;
   }
 
-  /** Takes the next chunk, in the order of the stream. */
-  add(chunk: Chunk): void {
+  /**
+   * Takes the next chunk, in the order of the stream. False where the answer would grow over
+   * `maxBytes` with it: then it is not taken.
+   */
+  add(chunk: Chunk, maxBytes: number = Infinity): boolean {
+    const bytes = this.#bytes + bytesOf(chunk);
+    if (bytes > maxBytes) return false;
+    this.#bytes = bytes;
+    this.#fold(chunk);
+    return true;
+  }
+
+  /** The parts so far, a copy. Text and reasoning that still stream are `done` in it. */
+  parts(): MessagePart[] {
+    return this.#parts.map((part) => isTextLike(part) ? { ...part, state: "done" } : { ...part });
+  }
+
+  #fold(chunk: Chunk): void {
     switch (chunk.type) {
       case "start-step":
         this.#parts.push({ type: "step-start" });
@@ -51,20 +67,18 @@ export class AnswerFolder {
       case "tool-input-available":
         Object.assign(this.#toolPart(chunk, chunk.dynamic), {
           state: "input-available",
-          input: this.#counted(chunk.input),
+          input: chunk.input,
         });
         break;
       case "tool-input-error":
         Object.assign(this.#toolPart(chunk, chunk.dynamic), {
           state: "output-error",
-          input: this.#counted(chunk.input),
+          input: chunk.input,
           errorText: chunk.errorText,
         });
         break;
       case "tool-output-available":
-        this.#endTool(chunk.toolCallId, "output-available", {
-          output: this.#counted(chunk.output),
-        });
+        this.#endTool(chunk.toolCallId, "output-available", { output: chunk.output });
         break;
       case "tool-output-error":
         this.#endTool(chunk.toolCallId, "output-error", { errorText: chunk.errorText });
@@ -72,11 +86,6 @@ export class AnswerFolder {
       default:
         // Files, sources and data parts: this project's models send none.
     }
-  }
-
-  /** The parts so far, a copy. Text and reasoning that still stream are `done` in it. */
-  parts(): MessagePart[] {
-    return this.#parts.map((part) => isTextLike(part) ? { ...part, state: "done" } : { ...part });
   }
 
   #openText(type: "text" | "reasoning", id: string): void {
@@ -87,9 +96,7 @@ export class AnswerFolder {
 
   #append(key: string, delta: string): void {
     const part = this.#open.get(key);
-    if (part === undefined) return;
-    part.text += delta;
-    this.#bytes += utf8Bytes(delta);
+    if (part !== undefined) part.text += delta;
   }
 
   #closeText(key: string): void {
@@ -116,15 +123,26 @@ export class AnswerFolder {
     const part = this.#tools.get(toolCallId);
     if (part !== undefined) Object.assign(part, { state, ...fields });
   }
-
-  #counted<Value>(value: Value): Value {
-    this.#bytes += utf8Bytes(JSON.stringify(value) ?? "");
-    return value;
-  }
 }
 
 function isTextLike(part: TextLike | ToolPart | MessagePart): part is TextLike {
   return part.type === "text" || part.type === "reasoning";
+}
+
+/** What a chunk adds to {@linkcode AnswerFolder.bytes}. */
+function bytesOf(chunk: Chunk): number {
+  switch (chunk.type) {
+    case "text-delta":
+    case "reasoning-delta":
+      return utf8Bytes(chunk.delta);
+    case "tool-input-available":
+    case "tool-input-error":
+      return utf8Bytes(JSON.stringify(chunk.input) ?? "");
+    case "tool-output-available":
+      return utf8Bytes(JSON.stringify(chunk.output) ?? "");
+    default:
+      return 0;
+  }
 }
 
 const encoder = new TextEncoder();

@@ -135,10 +135,12 @@ export class RunExecution {
     return this.#answer(this.#stop === null ? "completed" : "cancelled");
   }
 
-  /** Passes a chunk on, unless the answer has grown too large with it. */
+  /** Passes a chunk on, unless the answer would grow too large with it. */
   #take(chunk: Chunk, live: LiveRun): void {
-    this.#folder.add(chunk);
-    if (this.#folder.bytes > this.#parts.maxAnswerBytes) throw new AppError("ANSWER_TOO_LARGE");
+    // What is not streamed is not kept either.
+    if (!this.#folder.add(chunk, this.#parts.maxAnswerBytes)) {
+      throw new AppError("ANSWER_TOO_LARGE");
+    }
     const json = JSON.stringify(chunk);
     this.#chunkCount++;
     live.push(json);

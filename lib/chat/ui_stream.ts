@@ -1,0 +1,208 @@
+/**
+ * The AI SDK's UI message stream of one run over server-sent events, for its
+ * default client transport.
+ *
+ * @module
+ */
+import type { Principal } from "../auth/principal.ts";
+import { AppError, toAppError } from "../errors.ts";
+import type { Services } from "../services.ts";
+import { answerId } from "../threads/thread_edit.ts";
+import type { Chunk } from "../agents/model.ts";
+import type { Topic } from "./fan_out.ts";
+import type { ServerFrame } from "./protocol.ts";
+import { RunMessage } from "./run_message.ts";
+import { SseChannel } from "./sse_channel.ts";
+import { Subscription } from "./subscription.ts";
+import type { Outlet, SubscriptionStart } from "./subscription_parts.ts";
+
+/** Headers of the response, as the SDK's `createUIMessageStreamResponse` sets them. */
+export const UI_STREAM_HEADERS = {
+  "Content-Type": "text/event-stream",
+  "Cache-Control": "no-cache",
+  "X-Vercel-AI-UI-Message-Stream": "v1",
+  "X-Accel-Buffering": "no",
+} as const;
+
+/** What is streamed: a run, and where its thread is read from. */
+export interface StreamedRun {
+  readonly topic: Topic;
+  readonly runId: string;
+  /** At or before the run's `run.started`, or behind it with that run seen. */
+  readonly start: SubscriptionStart;
+}
+
+/** What a {@linkcode UiStream} works with, and whom it tells. */
+export interface UiStreamParts {
+  readonly services: Pick<Services, "reader" | "fanOut" | "threads">;
+  /** Whose token it lives by. */
+  readonly principal: Principal;
+  /** `LIMIT_UNSENT_BYTES`. */
+  readonly maxUnsentBytes: number;
+  /** Told once, when the stream holds nothing any more. */
+  readonly onClosed: () => void;
+  /** Told when the reader was too slow. */
+  readonly onSlow: () => void;
+  /** Told of something that should not happen. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Share of `maxUnsentBytes` above which catching up waits for the reader. */
+const HIGH_WATER = 0.25;
+
+/** Time between two signs of life on a silent stream, milliseconds: proxies cut one after 30 s or more. */
+const KEEP_ALIVE_MS = 15_000;
+
+/** Longest timer of the platform, milliseconds (a 32-bit integer). */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Streams one run from {@linkcode begin} to its end, and is no part of it: a
+ * reader that leaves cancels nothing, and may come back for all of it.
+ *
+ * The stream ends with `finish`, `abort` (cancelled) or `error` (failed), then
+ * `[DONE]`. An `error` also ends it, with the run going on, on a drain and on
+ * the token's expiry. A reader that is too slow is cut off without a word: what
+ * it has not read is dropped, and its client takes that for a network fault.
+ */
+export class UiStream implements Outlet {
+  readonly #parts: UiStreamParts;
+  readonly #run: StreamedRun;
+  readonly #message: RunMessage;
+  readonly #channel: SseChannel;
+  readonly #subscription: Subscription;
+  #unsubscribe: () => void = () => {};
+  #keepAlive: ReturnType<typeof setInterval> | undefined;
+  #expiry: ReturnType<typeof setTimeout> | undefined;
+  #hasEnded = false;
+
+  /** Prepares the stream of `run`; nothing happens before {@linkcode begin}. */
+  constructor(run: StreamedRun, parts: UiStreamParts) {
+    this.#parts = parts;
+    this.#run = run;
+    this.#message = new RunMessage(run.runId);
+    this.#channel = new SseChannel({
+      highWaterMark: Math.ceil(parts.maxUnsentBytes * HIGH_WATER),
+      onClosed: () => {
+        this.#stop();
+        clearTimeout(this.#expiry);
+        parts.onClosed();
+      },
+    });
+    const { reader, fanOut } = parts.services;
+    this.#subscription = new Subscription(
+      { topic: run.topic, reader, fanOut, outlet: this },
+      run.start,
+    );
+  }
+
+  /** The body of the response. */
+  get body(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return this.#channel.body;
+  }
+
+  /** Bytes that the reader has not taken. */
+  get unsentBytes(): number {
+    return this.#channel.unsentBytes;
+  }
+
+  /** Sends `start`, and then what the run has said and will say. */
+  begin(): void {
+    const { topic, runId } = this.#run;
+    this.#write([this.#message.start(answerId(runId))]);
+    this.#unsubscribe = this.#parts.services.fanOut.subscribe(topic, {
+      onEntry: () => {},
+      onChunks: () => {},
+      onPoke: () => {},
+      onDeleted: () => this.#endWith({ type: "abort" }),
+    });
+    this.#keepAlive = setInterval(() => void this.#showLife(), KEEP_ALIVE_MS);
+    this.#awaitExpiry();
+    this.#subscription.begin();
+  }
+
+  /** Takes one frame of the subscription. */
+  send(frame: string): void {
+    if (this.#hasEnded) return;
+    const keepsUp = !this.#channel.isFull;
+    // Encoded by this server, so it is a frame.
+    this.#write(this.#message.take(JSON.parse(frame) as ServerFrame));
+    if (this.#message.hasEnded) this.#end();
+    else if (!keepsUp && this.unsentBytes > this.#parts.maxUnsentBytes) {
+      this.#parts.onSlow();
+      this.close();
+    }
+  }
+
+  /** Resolves when the reader has taken enough; rejects once the stream has ended. */
+  drained(): Promise<void> {
+    return this.#channel.drained();
+  }
+
+  /** Ends the stream for something that should not happen. */
+  fail(error: unknown): void {
+    if (this.#hasEnded) return;
+    this.#parts.onFault(error);
+    this.#endWith(errorPart(toAppError(error)));
+  }
+
+  /** Ends the stream, so that its client resumes it elsewhere. */
+  drain(): void {
+    this.#endWith(errorPart(new AppError("DRAINING")));
+  }
+
+  /** Drops the stream and what is unsent. */
+  close(): void {
+    this.#channel.cut();
+  }
+
+  /** Tells proxies that the stream lives, and looks whether its thread does. */
+  async #showLife(): Promise<void> {
+    if (!this.#channel.isFull) this.#channel.send(": keep-alive\n\n");
+    const { topic } = this.#run;
+    try {
+      const head = await this.#parts.services.threads.head(topic);
+      // Another instance may have deleted it, and its runs without a word.
+      if (head?.generation !== topic.generation) this.#endWith({ type: "abort" });
+    } catch {
+      // The store is lost; the next look may tell.
+    }
+  }
+
+  #awaitExpiry(): void {
+    const restMs = this.#parts.principal.expiresAtMs - Date.now();
+    if (restMs > 0) {
+      this.#expiry = setTimeout(() => this.#awaitExpiry(), Math.min(restMs, MAX_TIMER_MS));
+    } else if (this.#hasEnded) this.close();
+    else this.#endWith(errorPart(new AppError("TOKEN_EXPIRED")));
+  }
+
+  #write(chunks: readonly Chunk[]): void {
+    if (chunks.length === 0) return;
+    this.#channel.send(chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join(""));
+  }
+
+  #endWith(last: Chunk): void {
+    if (this.#hasEnded) return;
+    this.#write([last]);
+    this.#end();
+  }
+
+  #end(): void {
+    this.#stop();
+    this.#channel.send("data: [DONE]\n\n");
+    this.#channel.end();
+  }
+
+  /** Follows the thread no longer. */
+  #stop(): void {
+    this.#hasEnded = true;
+    clearInterval(this.#keepAlive);
+    this.#unsubscribe();
+    this.#subscription.close();
+  }
+}
+
+function errorPart({ detail }: AppError): Chunk {
+  return { type: "error", errorText: detail };
+}
