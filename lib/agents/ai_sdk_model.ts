@@ -9,6 +9,7 @@ import type { ModelMessage } from "ai";
 import { AppError } from "../errors.ts";
 import type { AnswerModel, AnswerRequest, Chunk, ModelTurn } from "./model.ts";
 import type { Fetch } from "./bounded_fetch.ts";
+import { letGo } from "./let_go.ts";
 
 /** Which model {@linkcode loadModel} makes. */
 export interface LoadModelOptions {
@@ -93,11 +94,15 @@ export async function createAiSdkModel(options: AiSdkModelOptions): Promise<Answ
       messageMetadata: ({ part }) => part.type === "start" ? { runId } : undefined,
       onError: tools.toolErrorText,
     });
+    const reader = chunks.getReader();
+    let over = false;
     try {
       context.signal.throwIfAborted();
       let finished = false;
-      for await (const chunk of chunks) {
-        if (chunk.type === "error" || chunk.type === "abort") break;
+      while (true) {
+        const { done, value: chunk } = await reader.read();
+        over = done;
+        if (done || chunk.type === "error" || chunk.type === "abort") break;
         finished ||= chunk.type === "finish";
         yield chunk;
       }
@@ -107,6 +112,7 @@ export async function createAiSdkModel(options: AiSdkModelOptions): Promise<Answ
       throw toModelFault(error);
     } finally {
       left.abort();
+      if (!over) void letGo(reader);
     }
   }
 

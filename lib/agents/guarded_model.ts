@@ -13,6 +13,7 @@ import type {
   StreamResult,
 } from "./language_model.ts";
 import { AppError } from "../errors.ts";
+import { letGo } from "./let_go.ts";
 import { BrokenAnswer } from "./model_faults.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -69,7 +70,7 @@ export class GuardedModel implements LanguageModel {
       return { ...result, stream: guard(result.stream, watchdog) };
     } catch (error) {
       // A model that opens after all, deaf to its signal, is let go then.
-      opening.then(({ stream }) => stream.cancel(error)).catch(() => {});
+      opening.then(({ stream }) => letGo(stream.getReader())).catch(() => {});
       throw error;
     }
   }
@@ -110,12 +111,12 @@ function guard(
       } catch (error) {
         watchdog.end(error);
         controller.error(error);
-        await release(reader, error);
+        void letGo(reader);
       }
     },
-    async cancel(reason) {
+    cancel(reason) {
       watchdog.end(reason);
-      await release(reader, reason);
+      return letGo(reader);
     },
   }, { highWaterMark: 0 });
 }
@@ -124,12 +125,4 @@ function guard(
 function wasCut({ unified, raw }: FinishReason): boolean {
   if (unified === "error" || unified === "interrupted") return true;
   return unified === "other" && (raw === undefined || raw === "error");
-}
-
-/** Lets go of a stream that may have failed already: its own fault is known by then. */
-async function release(
-  reader: ReadableStreamDefaultReader<StreamPart>,
-  reason: unknown,
-): Promise<void> {
-  await reader.cancel(reason).catch(() => {});
 }

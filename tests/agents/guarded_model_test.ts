@@ -41,12 +41,11 @@ Deno.test("GuardedModel lets go of a stream that opens after the silence has end
   await time.tickAsync(1_000);
   const error = await refused;
   assertEquals(error.code, "MODEL_TIMEOUT");
-  let cancelledWith: unknown;
-  late.resolve({
-    stream: new ReadableStream({ cancel: (reason) => void (cancelledWith = reason) }),
-  });
-  await time.runMicrotasks();
-  assertEquals(cancelledWith, error);
+  let cancelled = false;
+  late.resolve({ stream: new ReadableStream({ cancel: () => void (cancelled = true) }) });
+  // It is deaf to its signal, and gets some time to hear it.
+  await time.tickAsync(5_000);
+  assertEquals(cancelled, true);
 });
 
 Deno.test("Watchdog leaves no listener behind, however many waits it bounds", async () => {

@@ -117,6 +117,7 @@ export async function* thenSilence(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<LanguageModelV4StreamPart> {
   yield* parts;
+  signal?.throwIfAborted();
   await new Promise((_, reject) => {
     signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
