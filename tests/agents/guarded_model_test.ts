@@ -43,6 +43,7 @@ Deno.test("GuardedModel lets go of a stream that opens after the silence has end
   assertEquals(error.code, "MODEL_TIMEOUT");
   let cancelled = false;
   late.resolve({ stream: new ReadableStream({ cancel: () => void (cancelled = true) }) });
+  await time.runMicrotasks();
   // It is deaf to its signal, and gets some time to hear it.
   await time.tickAsync(5_000);
   assertEquals(cancelled, true);
