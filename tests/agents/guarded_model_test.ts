@@ -46,6 +46,7 @@ Deno.test("GuardedModel lets go of a stream that opens after the silence has end
   await time.runMicrotasks();
   // It is deaf to its signal, and gets some time to hear it.
   await time.tickAsync(5_000);
+  await time.runMicrotasks();
   assertEquals(cancelled, true);
 });
 
