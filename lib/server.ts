@@ -111,7 +111,8 @@ export function startServer(config: Config, options: ServerOptions): RunningServ
     signal: stop.signal,
     onListen: () => {},
     onError: (error) => {
-      log.error("A request failed", { error });
+      // A stream that was cut on purpose has told of itself.
+      if (!isAbort(error)) log.error("A request failed", { error });
       return new Response(null, { status: 500 });
     },
   }, (request) => app.fetch(request));
@@ -175,6 +176,10 @@ async function settle(work: Promise<unknown>, waitMs: number): Promise<boolean> 
     if (error instanceof DOMException && error.name === "TimeoutError") return false;
     throw error;
   }
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
 }
 
 function devTokensOf({ devTokens, auth }: Config): DevTokenIssuer | null {

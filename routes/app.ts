@@ -10,6 +10,7 @@ import { secureHeaders } from "hono/secure-headers";
 import { originAllowed } from "../lib/auth/origin.ts";
 import { challengeFor } from "../lib/auth/refusal.ts";
 import { AppError, toAppError } from "../lib/errors.ts";
+import { aiRoutes, MAX_HISTORY_BYTES } from "./ai.ts";
 import { authRoutes } from "./auth.ts";
 import { handleHandshake } from "./chat.ts";
 import type { ServerContext } from "../lib/server_context.ts";
@@ -26,6 +27,9 @@ const API_METHODS: readonly (readonly [string, string])[] = [
   ["/api/threads/:threadId/entries", "GET"],
   ["/api/threads/:threadId/messages", "POST"],
   ["/api/threads/:threadId/runs/:runId/cancel", "POST"],
+  ["/api/chat", "POST"],
+  ["/api/chat/:threadId/stream", "GET"],
+  ["/api/chat/:threadId/stop", "POST"],
 ];
 
 /** Makes the application. `server` reaches every handler through its context. */
@@ -65,13 +69,17 @@ export function createApp(server: ServerContext): Hono<ReadyEnv> {
     }),
     requireReady(),
   );
-  app.use(bodyLimit({
-    maxSize: config.limits.frameBytes,
-    onError: () => {
-      throw new AppError("MESSAGE_TOO_LARGE");
-    },
-  }));
+  const limitTo = (maxSize: number) =>
+    bodyLimit({
+      maxSize,
+      onError: () => {
+        throw new AppError("MESSAGE_TOO_LARGE");
+      },
+    });
+  const [historyLimit, limit] = [limitTo(MAX_HISTORY_BYTES), limitTo(config.limits.frameBytes)];
+  app.use((c, next) => (c.req.path === "/api/chat" ? historyLimit : limit)(c, next));
   app.route("/api/threads", threadRoutes());
+  app.route("/api/chat", aiRoutes());
   for (const [path, methods] of API_METHODS) {
     app.all(path, (c) => {
       const headers = { Allow: methods };

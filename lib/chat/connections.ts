@@ -1,37 +1,46 @@
 /**
- * The open sockets of this instance: how many a subject has, who is told of a
+ * The open sockets and event streams of this instance: how many a subject has, who is told of a
  * drain, and who goes first where memory is short.
  *
  * @module
  */
-import type { ChatSession } from "./session.ts";
 
 /** Longest time over which clients are told to come back after a drain, milliseconds. */
 const RECONNECT_SPREAD_MS = 3_000;
 
-/** One place among a subject's open sockets. */
+/** What holds a place: a chat on a socket, or an event stream. */
+export interface Attendance {
+  /** Bytes that the reader has not taken. */
+  readonly unsentBytes: number;
+  /** Tells the client to come back later, and ends. */
+  drain(reconnectAfterMs: number): void;
+  /** Ends, whatever the reader has not taken. */
+  close(code: number, reason: string): void;
+}
+
+/** One place among a subject's open sockets and streams. */
 export interface Connection {
-  /** Names the session that holds the place. */
-  register(session: ChatSession): void;
+  /** Names what holds the place. */
+  register(attendance: Attendance): void;
   /** Gives the place back. Again changes nothing. */
   release(): void;
 }
 
-/** Counts and holds sessions. */
+/** Counts and holds what is open. */
 export class Connections {
   readonly #perSubject: number;
   readonly #bySubject = new Map<string, number>();
-  readonly #sessions = new Set<ChatSession>();
+  readonly #sessions = new Set<Attendance>();
   readonly #onCount: (count: number) => void;
   #count = 0;
 
-  /** Allows `perSubject` sockets for one subject; `onCount` is told how many there are. */
+  /** Allows `perSubject` of them for one subject; `onCount` is told how many there are. */
   constructor(options: { perSubject: number; onCount: (count: number) => void }) {
     this.#perSubject = options.perSubject;
     this.#onCount = options.onCount;
   }
 
-  /** Sockets that hold a place. */
+  /** Sockets and streams that hold a place. */
   get count(): number {
     return this.#count;
   }
@@ -42,13 +51,13 @@ export class Connections {
     if (own >= this.#perSubject) return null;
     this.#bySubject.set(subject, own + 1);
     this.#onCount(++this.#count);
-    let held: ChatSession | null = null;
+    let held: Attendance | null = null;
     let released = false;
     return {
-      register: (session) => {
+      register: (attendance) => {
         if (released) return;
-        held = session;
-        this.#sessions.add(session);
+        held = attendance;
+        this.#sessions.add(attendance);
       },
       release: () => {
         if (released) return;

@@ -27,6 +27,9 @@ const HIGH_WATER = 0.25;
 /** Wait between two looks at what the reader has taken, milliseconds. */
 const LOOK_MS = 20;
 
+/** Time without a byte taken after which a reader that is waited for is given up, milliseconds. */
+const STALL_MS = 30_000;
+
 /** Sends to one socket until it is {@linkcode closed}. */
 export class PacedOutlet implements Outlet {
   readonly #socket: ChatSocket;
@@ -46,17 +49,19 @@ export class PacedOutlet implements Outlet {
     const keepsUp = this.#socket.bufferedAmount <= this.#highWater;
     this.#socket.send(frame);
     this.#options.onSent(typeOf(frame));
-    if (!keepsUp && this.#socket.bufferedAmount > this.#options.maxUnsentBytes) {
-      this.close();
-      this.#options.onSlow();
-    }
+    if (!keepsUp && this.#socket.bufferedAmount > this.#options.maxUnsentBytes) this.#giveUp();
   }
 
   /** Resolves when the reader has taken enough; rejects once the outlet is closed. */
   async drained(): Promise<void> {
     const { signal } = this.#over;
+    let least = this.#socket.bufferedAmount;
+    let stalledMs = 0;
     while (!this.#closed && this.#socket.bufferedAmount > this.#highWater) {
       await delay(LOOK_MS, { signal });
+      stalledMs = this.#socket.bufferedAmount < least ? 0 : stalledMs + LOOK_MS;
+      least = Math.min(least, this.#socket.bufferedAmount);
+      if (stalledMs >= STALL_MS) this.#giveUp();
     }
     if (this.#closed) throw new DOMException("The socket is closed", "AbortError");
   }
@@ -71,6 +76,11 @@ export class PacedOutlet implements Outlet {
   close(): void {
     this.#closed = true;
     this.#over.abort();
+  }
+
+  #giveUp(): void {
+    this.close();
+    this.#options.onSlow();
   }
 
   get #highWater(): number {

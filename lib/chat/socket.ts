@@ -14,6 +14,12 @@ export interface ChatSocket {
   close(code: number, reason: string): void;
 }
 
+/**
+ * Wait before a close, milliseconds: what a client has sent meanwhile is read first. Deno 2.9 ends
+ * the connection without the close frame where large frames are still coming in.
+ */
+const CLOSE_DELAY_MS = 20;
+
 /** A {@linkcode ChatSocket} on a platform socket, which stays its opener's to listen to. */
 export class WebSocketChannel implements ChatSocket {
   readonly #socket: WebSocket;
@@ -39,6 +45,6 @@ export class WebSocketChannel implements ChatSocket {
     // Called inside `onmessage`, Deno loses the close frame if another frame is readable.
     setTimeout(() => {
       if (this.#socket.readyState <= WebSocket.OPEN) this.#socket.close(code, reason);
-    }, 0);
+    }, CLOSE_DELAY_MS);
   }
 }

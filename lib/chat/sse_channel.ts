@@ -21,6 +21,7 @@ export class SseChannel {
   #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
   #taken = Promise.withResolvers<void>();
   #state: "open" | "ending" | "closed" = "open";
+  #closing: ReturnType<typeof setTimeout> | undefined;
 
   /** Opens a channel whose `body` is the caller's to respond with. */
   constructor(options: SseChannelOptions) {
@@ -74,12 +75,16 @@ export class SseChannel {
   #onTaken(): void {
     this.#wake();
     if (this.#state !== "ending" || this.unsentBytes > 0) return;
-    this.#controller.close();
-    this.#close();
+    // A body that ends before Deno 2.5 has begun to send it keeps `server.shutdown()` from ending.
+    this.#closing ??= setTimeout(() => {
+      this.#controller.close();
+      this.#close();
+    }, 0);
   }
 
   #close(): void {
     this.#state = "closed";
+    clearTimeout(this.#closing);
     this.#wake();
     this.#options.onClosed();
   }

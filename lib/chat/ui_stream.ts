@@ -53,6 +53,9 @@ const HIGH_WATER = 0.25;
 /** Time between two signs of life on a silent stream, milliseconds: proxies cut one after 30 s or more. */
 const KEEP_ALIVE_MS = 15_000;
 
+/** Time to read what was sent before the token expired, milliseconds; the stream ends within 5 s of it. */
+const LAST_WORD_MS = 4_000;
+
 /** Longest timer of the platform, milliseconds (a 32-bit integer). */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -173,8 +176,10 @@ export class UiStream implements Outlet {
     const restMs = this.#parts.principal.expiresAtMs - Date.now();
     if (restMs > 0) {
       this.#expiry = setTimeout(() => this.#awaitExpiry(), Math.min(restMs, MAX_TIMER_MS));
-    } else if (this.#hasEnded) this.close();
-    else this.#endWith(errorPart(new AppError("TOKEN_EXPIRED")));
+      return;
+    }
+    this.#expiry = setTimeout(() => this.close(), LAST_WORD_MS);
+    this.#endWith(errorPart(new AppError("TOKEN_EXPIRED")));
   }
 
   #write(chunks: readonly Chunk[]): void {

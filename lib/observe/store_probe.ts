@@ -10,6 +10,8 @@ import type { Store } from "../threads/store.ts";
 /** How long an answer holds, milliseconds. */
 const FRESH_MS = 1_000;
 
+const SERVICE = { name: "store", critical: true } as const;
+
 /** Probes one store. */
 export class StoreProbe {
   readonly #store: Store;
@@ -23,6 +25,12 @@ export class StoreProbe {
 
   /** Asks, or gives the answer of a moment ago. Never rejects. */
   ask(): Promise<ServiceProbe[]> {
+    // A lost store is probed by itself; a health check must neither wait for it nor repeat what
+    // was found before.
+    if (!this.#store.available) {
+      this.#askedMs = Number.NEGATIVE_INFINITY;
+      return Promise.resolve([{ ...SERVICE, ok: false, durationMs: 0 }]);
+    }
     const nowMs = performance.now();
     if (nowMs - this.#askedMs >= FRESH_MS) {
       this.#askedMs = nowMs;
@@ -32,14 +40,11 @@ export class StoreProbe {
   }
 
   async #probe(startedMs: number): Promise<ServiceProbe[]> {
-    const service = { name: "store", critical: true };
-    // A lost store is probed by itself; a health check must not wait for it.
-    if (!this.#store.available) return [{ ...service, ok: false, durationMs: 0 }];
     try {
       await this.#store.probe();
-      return [{ ...service, ok: true, durationMs: performance.now() - startedMs }];
+      return [{ ...SERVICE, ok: true, durationMs: performance.now() - startedMs }];
     } catch (error) {
-      return [{ ...service, ok: false, durationMs: performance.now() - startedMs, error }];
+      return [{ ...SERVICE, ok: false, durationMs: performance.now() - startedMs, error }];
     }
   }
 }

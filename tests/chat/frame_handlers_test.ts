@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { FrameHandlers } from "../../lib/chat/frame_handlers.ts";
 import type { ServerFrame } from "../../lib/chat/protocol.ts";
 import { AppError } from "../../lib/errors.ts";
-import { World } from "../support/in_process.ts";
+import { eventually, World } from "../support/in_process.ts";
 
 /** Handlers of alice's on a world, and what they sent. */
 function makeHandlers(world: World): { handlers: FrameHandlers; sent: ServerFrame[] } {
@@ -81,7 +81,7 @@ Deno.test("FrameHandlers follows a thread anew that was deleted and made again u
     const isUser = (frame: ServerFrame): boolean =>
       frame.type === "entry" && frame.entry.kind === "message" && frame.entry.id === "m2";
     call.begin().finish();
-    while (!sent.some(isUser)) await new Promise((resolve) => setTimeout(resolve, 1));
+    await eventually(() => sent.some(isUser));
     assertEquals(seqs().includes(1), true);
     const ack = sent.findLast(({ type }) => type === "ack");
     assertEquals(ack?.type === "ack" && [ack.seq, ack.duplicate], [1, false]);

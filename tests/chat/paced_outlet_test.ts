@@ -84,7 +84,6 @@ Deno.test("PacedOutlet is drained when the reader has taken enough", async () =>
 });
 
 Deno.test("PacedOutlet ends a wait for the reader when it is closed", async () => {
-  using time = new FakeTime();
   const { outlet, socket } = stalledOutlet();
   outlet.send(PONG);
   outlet.send(PONG);
@@ -95,4 +94,21 @@ Deno.test("PacedOutlet ends a wait for the reader when it is closed", async () =
   await assertRejects(() => outlet.drained(), DOMException);
   outlet.send(PONG);
   assertEquals(socket.texts.length, 2);
+});
+
+Deno.test("PacedOutlet gives a reader up that takes nothing for 30 s while it is waited for", async () => {
+  using time = new FakeTime();
+  const { outlet, told } = stalledOutlet();
+  outlet.send(PONG);
+  outlet.send(PONG);
+  const drained = assertRejects(() => outlet.drained(), DOMException);
+  // In steps of the outlet's own looks: each begins the next.
+  const wait = async (ms: number): Promise<void> => {
+    for (let at = 0; at < ms; at += 20) await time.tickAsync(20);
+  };
+  await wait(29_900);
+  assertEquals(told.includes("slow"), false);
+  await wait(200);
+  await drained;
+  assertEquals(told.filter((what) => what === "slow").length, 1);
 });

@@ -630,6 +630,7 @@ Deno.test("ChatSession that has ended lets nothing begin: no timer, no subscript
     token: await mintToken({ expiresInSeconds: 120 }),
   });
   // The sockets close while the store and the verifier are asked.
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
   opener.session.dispose();
   refresher.session.dispose();
   await settle(time);
@@ -824,6 +825,26 @@ Deno.test("ChatSession that a fault hits ends with 1011, alone, and says nothing
   assertEquals(other.socket.closed, null);
   (await world.puppet.nextCall()).begin().finish();
   await gotAnswers(other);
+});
+
+Deno.test("ChatSession whose thread cannot be read, for what is no loss of the store, ends with 1011", async () => {
+  let broken = false;
+  const wrap = (store: Store): Store =>
+    overriding(store, {
+      list: (range) => broken ? Promise.reject(new TypeError("s3cr3t fault")) : store.list(range),
+    });
+  const model = new PuppetModel(saying("hi"));
+  await using world = await World.open({ wrap, model });
+  const owner = await world.connect();
+  await say(owner, "m1");
+  await gotAnswers(owner);
+  const client = await world.connect();
+  broken = true;
+  client.send({ type: "thread.open", id: "o", threadId: "t" });
+  assertEquals(await client.socket.closing(), { code: 1011, reason: "Internal error" });
+  broken = false;
+  assertFalse(client.socket.texts.join().includes("s3cr3t"));
+  assertEquals(owner.socket.closed, null);
 });
 
 Deno.test("ChatSession whose socket throws ends alone", async () => {

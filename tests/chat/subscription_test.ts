@@ -239,6 +239,41 @@ Deno.test("Subscription sends the last chunks of a run that ends while it reads"
   assertEquals(scene.indexes, [0, 1]);
 });
 
+for (const ends of [false, true]) {
+  const what = ends ? "streams and ends" : "streams";
+  Deno.test(`Subscription sends what a run ${what} while the reader is waited for, at once after that`, async () => {
+    using time = new FakeTime();
+    const socket = new FakeSocket();
+    using scene = new Scene(socket);
+    scene.append(user("m"));
+    scene.append(STARTED);
+    const live = scene.fanOut.begin(TOPIC, RUN);
+    scene.begin();
+    await time.runMicrotasks();
+    // The log is read once more. A chunk that fills the reader's buffer comes meanwhile.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    scene.log.before = () => promise;
+    scene.fanOut.poke(TOPIC);
+    socket.stalled = true;
+    live.push(chunk("x".repeat(MAX_UNSENT / 2)));
+    resolve();
+    await time.runMicrotasks();
+    assertEquals(scene.indexes, [0]);
+    live.push(chunk("1"));
+    live.flush();
+    if (ends) {
+      live.end();
+      scene.log.chunksStored.push(...live.chunks);
+      scene.fanOut.end(TOPIC, live);
+    }
+    socket.take();
+    await time.tickAsync(20);
+    await time.runMicrotasks();
+    assertEquals(scene.indexes, [0, 1]);
+    scene.fanOut.end(TOPIC, live);
+  });
+}
+
 Deno.test("Subscription passes on what streams while it reads a slow store, without waiting for a pause", async () => {
   using time = new FakeTime();
   using scene = new Scene();

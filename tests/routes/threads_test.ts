@@ -3,7 +3,7 @@ import { delay } from "@std/async/delay";
 import { entrySchema } from "../../lib/chat/protocol.ts";
 import type { Thread } from "../../lib/threads/thread_log.ts";
 import { AppError } from "../../lib/errors.ts";
-import { type Asked, overriding, World } from "../support/in_process.ts";
+import { type Asked, eventually, overriding, World } from "../support/in_process.ts";
 import { PuppetModel, saying } from "../support/puppet_model.ts";
 import { problemIn } from "./problems.ts";
 
@@ -34,7 +34,9 @@ function create(world: World, id: string, sub = "alice"): Promise<Thread> {
 async function converse(world: World, threadId: string, id: string, sub = "alice"): Promise<void> {
   const path = `/api/threads/${threadId}`;
   await ask(world, `POST ${path}/messages`, 202, { json: { id, text: "hello" }, sub });
-  while ((await ask<Thread>(world, `GET ${path}`, 200, { sub })).activeRun !== null) await delay(2);
+  await eventually(async () =>
+    (await ask<Thread>(world, `GET ${path}`, 200, { sub })).activeRun === null
+  );
 }
 
 Deno.test("POST /api/threads creates a thread: 201, with an id of its own where none is given", async () => {
@@ -153,7 +155,7 @@ Deno.test("DELETE /api/threads/{id} removes a thread, cancels its run and frees 
   await problemIn(await world.request("/api/threads/t"), "NOT_FOUND");
   await problemIn(await world.request("/api/threads/t", { method: "DELETE" }), "NOT_FOUND");
   assertEquals(await ask(world, "GET /api/threads", 200), { threads: [], nextCursor: null });
-  while (!call.request.context.signal.aborted) await delay(1);
+  await eventually(() => call.request.context.signal.aborted);
   const again = await ask(world, "POST /api/threads/t/messages", 202, message);
   assertEquals([again["seq"], again["duplicate"]], [1, false]);
   (await world.puppet.nextCall()).begin().finish();
@@ -274,7 +276,9 @@ Deno.test("POST /api/threads/{id}/runs/{runId}/cancel ends a run: 202", async ()
   (await world.puppet.nextCall()).begin().words("so far");
   const line = `POST /api/threads/t/runs/${runId}/cancel`;
   assertEquals<unknown>(await ask(world, line, 202), { runId });
-  while ((await ask<Thread>(world, "GET /api/threads/t", 200)).activeRun !== null) await delay(2);
+  await eventually(async () =>
+    (await ask<Thread>(world, "GET /api/threads/t", 200)).activeRun === null
+  );
   const { entries } = await ask<{ entries: { entry: { outcome?: string } }[] }>(
     world,
     "GET /api/threads/t/entries",

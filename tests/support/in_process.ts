@@ -5,6 +5,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { delay } from "@std/async/delay";
 import type { Hono } from "hono";
 import type { AnswerModel } from "../../lib/agents/model.ts";
 import { AgentRegistry } from "../../lib/agents/registry.ts";
@@ -287,4 +288,14 @@ export function overriding(store: Store, changes: Partial<Store>): Store {
       return typeof value === "function" ? value.bind(target) : value;
     },
   });
+}
+
+/** Resolves once `holds`; rejects where that takes too long. */
+export async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
+  // Only so that a test that hangs ends.
+  const untilMs = performance.now() + 20_000;
+  while (!await holds()) {
+    if (performance.now() > untilMs) throw new Error(`Cannot see that ${holds}`);
+    await delay(2);
+  }
 }

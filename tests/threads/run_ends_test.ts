@@ -201,6 +201,21 @@ Deno.test("RunEnds leaves a run to its owner as long as the lease is renewed", a
   assert(await one.finish(claim) !== null, "a renewal must not move the fence");
 });
 
+Deno.test("RunEnds leaves a run to its owner that renews its lease at the last moment", async () => {
+  using time = new FakeTime();
+  using opened = await memoryStore();
+  const { kv, store } = opened;
+  const [one, two] = [new Logs(kv, "one"), new Logs(store, "two")];
+  const claim = await one.start("a");
+  time.tick(LEASE_MS);
+  store.before = async () => {
+    store.before = () => Promise.resolve();
+    assert(await one.chunks.renew(claim, "one"));
+  };
+  assertEquals((await pass(time, two.ends.takeOver(THREAD, nobody))).kind, "held");
+  assert(await one.finish(claim) !== null);
+});
+
 Deno.test("RunEnds lets nobody wait longer for a lease than leases last", async () => {
   using time = new FakeTime();
   using opened = await memoryStore();

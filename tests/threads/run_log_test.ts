@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { AppError } from "../../lib/errors.ts";
-import { UnknownCommitError } from "../../lib/threads/store.ts";
+import { leaseKey } from "../../lib/threads/keys.ts";
+import { remove, UnknownCommitError } from "../../lib/threads/store.ts";
 import { Logs, pass, THREAD } from "../support/instance.ts";
 import { memoryStore, seededRandom } from "../support/kv.ts";
 
@@ -390,6 +391,22 @@ for (const fault of ["unknown-applied", "unknown-lost", "unknown-late"] as const
     assertEquals([again.claim, again.cancel], [null, runId]);
   });
 }
+
+Deno.test("RunLog does not claim its run where a later attempt streams already", async () => {
+  using time = new FakeTime();
+  using opened = await memoryStore();
+  const { kv, store } = opened;
+  const same = new Logs(kv, "one");
+  store.next("unknown-applied");
+  const sending = new Logs(store, "one").send("a");
+  await pass(time, async () => await same.threads.head(THREAD) !== null, { stepMs: 0 });
+  const thread = await same.incarnation();
+  await kv.commit({ checks: [], writes: [remove(leaseKey(thread))] });
+  const takeover = await same.ends.takeOver(THREAD, () => Promise.reject(new Error("not asked")));
+  assertEquals(takeover.kind, "taken");
+  const sent = await pass(time, sending);
+  assertEquals([sent.claim, sent.duplicate, sent.seq], [null, false, 1]);
+});
 
 Deno.test("RunLog says that it does not know where a message's commit stays unknown", async () => {
   using time = new FakeTime();
