@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { deadline } from "@std/async/deadline";
 import { loadModel } from "./agents/ai_sdk_model.ts";
 import { AgentRegistry, defaultAgents } from "./agents/registry.ts";
 import { AgentSupervisor } from "./agents/supervisor.ts";
@@ -29,6 +30,9 @@ import { ThreadLog } from "./threads/thread_log.ts";
 import { ThreadRemoval } from "./threads/thread_removal.ts";
 import { ThreadReader } from "./threads/thread_reader.ts";
 import { StoreProbe } from "./observe/store_probe.ts";
+
+/** Longest wait of a run for a model that is still being loaded, milliseconds. */
+const MODEL_WAIT_MS = 5_000;
 
 /** Prepares the start-up; nothing happens before it is started. */
 export function bootstrap(options: BootstrapOptions): Bootstrapped {
@@ -110,7 +114,9 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
           instructions: config.agentInstructions,
           search: new LogSearch(threads.threads),
         })),
-        model: () => model.current ?? null,
+        // The gate may open before the model is loaded: its first runs wait for it.
+        model: async () =>
+          model.current ?? await deadline(model.arrived, MODEL_WAIT_MS).catch(() => null),
         limits: config.limits,
         events: supervisorRecorder(metrics, log),
       });

@@ -42,13 +42,49 @@ export function boundedFetch(
       const why = error instanceof Error ? withoutAddress(error.message) : "no reason given";
       throw new EndpointRefusal(`The model endpoint cannot be reached: ${why}`);
     }
-    const { body, status, statusText, headers } = response;
-    if (body === null) return response;
+    const { status, statusText, headers } = response;
+    if (response.body === null) return response;
+    const signal = init?.signal;
+    const body = signal ? untilAborted(response.body, signal) : response.body;
     const bounded = response.ok
       ? body.pipeThrough(limitEvents(bounds.maxEventBytes))
       : takeBytes(body, bounds.maxErrorBytes);
     return new Response(bounded, { status, statusText, headers });
   };
+}
+
+/**
+ * `body`, which fails and lets its source go when `signal` aborts. The platform does the same, but
+ * not always where the endpoint floods it (Deno 2.5.0 and 2.9.6): the endpoint was then read on.
+ */
+function untilAborted(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  signal: AbortSignal,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const reader = body.getReader();
+  let stopListening = () => {};
+  return new ReadableStream({
+    start(controller) {
+      const onAbort = () => {
+        controller.error(signal.reason);
+        reader.cancel(signal.reason).catch(() => {});
+      };
+      stopListening = () => signal.removeEventListener("abort", onAbort);
+      if (signal.aborted) onAbort();
+      else signal.addEventListener("abort", onAbort, { once: true });
+    },
+    async pull(controller) {
+      const { done, value } = await reader.read();
+      if (signal.aborted) return;
+      if (!done) return controller.enqueue(value);
+      stopListening();
+      controller.close();
+    },
+    cancel(reason) {
+      stopListening();
+      return reader.cancel(reason);
+    },
+  }, { highWaterMark: 0 });
 }
 
 const LF = 10;

@@ -175,7 +175,7 @@ export class AgentSupervisor {
 
   async #answer(claim: RunClaim, signal: AbortSignal): Promise<AsyncIterable<Chunk>> {
     const { agents, threads, model: currentModel } = this.#parts;
-    const model = currentModel();
+    const model = await currentModel();
     if (model === null) throw new AppError("MODEL_UNAVAILABLE");
     const { thread: { subject, threadId }, runId } = claim;
     const turns = await readConversation(threads, claim);

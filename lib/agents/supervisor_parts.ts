@@ -35,8 +35,8 @@ export interface SupervisorParts {
   readonly fanOut: FanOut;
   readonly bell: Bell;
   readonly agents: AgentRegistry;
-  /** The model, or null while its start-up phase has not succeeded. */
-  readonly model: () => AnswerModel | null;
+  /** Resolves to the model, or to null where its start-up phase does not succeed in time. */
+  readonly model: () => Promise<AnswerModel | null>;
   readonly limits: {
     readonly runs: number;
     readonly runsPerSubject: number;

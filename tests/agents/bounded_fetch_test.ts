@@ -88,3 +88,23 @@ Deno.test("boundedFetch passes an abort on as it is", async () => {
   const signal = AbortSignal.abort(left);
   assertEquals(await fetch("http://model.test/", { signal }).catch((error) => error), left);
 });
+
+Deno.test("boundedFetch leaves an answer when its call is aborted, though the platform reads on", async () => {
+  let cancelledWith: unknown;
+  const endless = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.enqueue(new TextEncoder().encode("a\n\n")),
+    cancel: (reason) => void (cancelledWith = reason),
+  });
+  const fetch = boundedFetch(() => Promise.resolve(new Response(endless)), bounds);
+  const left = new AbortController();
+  const response = await fetch("http://model.test/", { signal: left.signal });
+  const reader = response.body!.getReader();
+  await reader.read();
+  const reason = new Error("left");
+  left.abort(reason);
+  const read = async () => {
+    while (!(await reader.read()).done);
+  };
+  assertEquals(await read().catch((error) => error), reason);
+  assertEquals(cancelledWith, reason);
+});

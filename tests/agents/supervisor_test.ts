@@ -93,6 +93,19 @@ Deno.test("AgentSupervisor stores nothing of a message over its runs' bound", as
   assertEquals([await one.threads.head(ref), one.told.stored], [null, 1]);
 });
 
+Deno.test("AgentSupervisor lets a run wait for the model that is still being loaded", async () => {
+  using time = new FakeTime();
+  using opened = await memoryStore();
+  const loading = Promise.withResolvers<PuppetModel>();
+  await using one = new Instance(opened.store, { model: loading.promise });
+  await one.say("a");
+  await time.runMicrotasks();
+  assertEquals(one.told.outcomes, []);
+  loading.resolve(new PuppetModel(saying("A")));
+  await ended(time, one, 1);
+  assertEquals((await one.story())[2], "run 1 attempt 1 completed A");
+});
+
 Deno.test("AgentSupervisor ends a run as failed while there is no model", async () => {
   using time = new FakeTime();
   using opened = await memoryStore();

@@ -146,7 +146,7 @@ export class World {
       ends: new RunEnds(store, instanceId),
       fanOut,
       agents: new AgentRegistry([testAgent({ name: "default" }), testAgent({ name: "other" })]),
-      model: () => model,
+      model: () => Promise.resolve(model),
       limits: config.limits,
       events: {
         ...supervisorRecorder(metrics, log),

@@ -138,7 +138,7 @@ export class Instance extends Logs implements AsyncDisposable {
   constructor(
     store: Store,
     { model, instanceId = "one", limits = {} }: {
-      model: AnswerModel | null;
+      model: AnswerModel | null | Promise<AnswerModel>;
       instanceId?: string;
       limits?: Partial<SupervisorParts["limits"]>;
     },
@@ -156,7 +156,7 @@ export class Instance extends Logs implements AsyncDisposable {
       fanOut,
       bell,
       agents: new AgentRegistry([testAgent()]),
-      model: () => model,
+      model: () => Promise.resolve(model),
       limits: {
         runs: 200,
         runsPerSubject: 10,
