@@ -191,7 +191,7 @@ Deno.test("GET /api/chat/{threadId}/stream resumes the active run from its first
   assertEquals(world.puppet.calls.length, 1);
 });
 
-Deno.test("GET /api/chat/{threadId}/stream is 204 where nothing streams: idle, unknown, somebody else's", async () => {
+Deno.test("GET /api/chat/{threadId}/stream is 204 where nothing streams: idle, unknown, somebody else's; HEAD streams nothing", async () => {
   await using world = await World.open();
   const sse = await chat(world, posted("m1"));
   const call = await world.puppet.nextCall();
@@ -200,6 +200,9 @@ Deno.test("GET /api/chat/{threadId}/stream is 204 where nothing streams: idle, u
   ) {
     assertEquals([response.status, await response.text()], [204, ""]);
   }
+  const head = await resume(world, "t", { method: "HEAD" });
+  assertEquals([head.status, head.headers.get("content-type")], [200, "text/event-stream"]);
+  assertEquals(world.connections.count, 1);
   call.begin().finish();
   await sse.all();
   assertEquals((await resume(world)).status, 204);
@@ -435,16 +438,31 @@ Deno.test("a stream ends with its token", async () => {
   assertEquals(world.connections.count, 0);
 });
 
-Deno.test("a stream that nobody reads holds its place until its token has expired, and no longer", async () => {
+Deno.test("a stream whose reader takes nothing is cut before long, also one that has ended", async () => {
+  for (const ends of [true, false]) {
+    using time = new FakeTime();
+    await using world = await World.open();
+    const response = await pass(time, post(world, posted("m1")));
+    const call = await pass(time, world.puppet.nextCall());
+    call.begin().words("said");
+    if (ends) {
+      call.finish();
+      await pass(time, async () => (await answersOf(world)).length === 1);
+    }
+    assertEquals(world.connections.count, 1);
+    await pass(time, () => world.connections.count === 0, { stepMs: 1_000 });
+    await assertRejects(() => response.text());
+  }
+});
+
+Deno.test("a stream whose reader takes nothing holds nothing 5 s after its token has expired", async () => {
   using time = new FakeTime();
   await using world = await World.open();
-  const token = { expiresInSeconds: 60 };
-  const response = await pass(time, post(world, posted("m1"), { token }));
-  const call = await pass(time, world.puppet.nextCall());
-  call.begin().words("said").finish();
-  await pass(time, async () => (await answersOf(world)).length === 1);
-  assertEquals(world.connections.count, 1);
-  await pass(time, () => world.connections.count === 0, { stepMs: 1_000 });
+  const response = await post(world, posted("m1"), { token: { expiresInSeconds: 5 } });
+  await pass(time, world.puppet.nextCall());
+  await time.tickAsync(9_900);
+  // No look has been taken yet: the first is 15 s from the start.
+  assertEquals(world.connections.count, 0);
   await assertRejects(() => response.text());
 });
 
