@@ -145,6 +145,11 @@ async function respond(
       connection.release();
       return c.body(null, 204);
     }
+    // It asks for the headers alone: nobody would read the stream.
+    if (c.req.method === "HEAD") {
+      connection.release();
+      return new Response(null, { headers: UI_STREAM_HEADERS });
+    }
     const stream = new UiStream(run, {
       services: c.get("services"),
       principal,

@@ -14,7 +14,7 @@ import { WebSocketChannel } from "../lib/chat/socket.ts";
 import { AppError, toAppError } from "../lib/errors.ts";
 import { refusalOf } from "../lib/startup/refusal.ts";
 import type { ServerContext } from "../lib/server_context.ts";
-import { departureOf, requestIdOf, type ServerEnv } from "./context.ts";
+import { departureOf, INVALID_HOST, requestIdOf, type ServerEnv, urlOf } from "./context.ts";
 import { problemOf } from "./problem.ts";
 
 /** An admitted caller as the gate describes it. */
@@ -57,6 +57,8 @@ export async function handleHandshake(
 
   const upgradable = checkUpgrade(request);
   if (!upgradable.ok) return refuse(upgradable.error, upgradable.headers);
+  const url = urlOf(request);
+  if (url === null) return refuse(new AppError("INVALID_REQUEST", { detail: INVALID_HOST }));
   if (server.startup().state === "draining") return refuse(refusalOf({ kind: "draining" }));
   if (server.memory.over) {
     server.connections.shedHeaviest();
@@ -68,7 +70,7 @@ export async function handleHandshake(
     allowLocalhost: config.allowLocalhostOrigins,
   });
   if (!origin.ok) return refuse(origin.error, origin.headers);
-  const handshake = readHandshake(request.headers, new URL(request.url));
+  const handshake = readHandshake(request.headers, url);
   if (!handshake.ok) return refuse(handshake.error, handshake.headers);
 
   const passage = await server.gate.pass<Principal>({

@@ -47,6 +47,14 @@ export function withServer(server: ServerContext): MiddlewareHandler<ServerEnv> 
   };
 }
 
+/** What is told where {@linkcode urlOf} is null. */
+export const INVALID_HOST = "Host must name a host";
+
+/** A request's address, or null where its `Host`, which the platform takes as it comes, makes none. */
+export function urlOf(request: { readonly url: string }): URL | null {
+  return URL.parse(request.url);
+}
+
 /**
  * Lets a request pass when the start-up is ready and its token is verified, and
  * puts both into its context. It waits as a socket does.
@@ -56,7 +64,9 @@ export function requireReady(): MiddlewareHandler<ReadyEnv> {
     const { config, gate } = c.get("server");
     // Touched before the first await: a signal that nobody asked for never aborts.
     const left = departureOf(c.req.raw);
-    const credential = readBearer(c.req.raw.headers, new URL(c.req.url));
+    const url = urlOf(c.req);
+    if (url === null) throw new AppError("INVALID_REQUEST", { detail: INVALID_HOST });
+    const credential = readBearer(c.req.raw.headers, url);
     if (!credential.ok) {
       return problemOf(credential.error, { requestId: c.get("requestId"), ...credential });
     }

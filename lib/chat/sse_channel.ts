@@ -20,6 +20,7 @@ export class SseChannel {
   readonly #encoder = new TextEncoder();
   #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
   #taken = Promise.withResolvers<void>();
+  #sentBytes = 0;
   #state: "open" | "ending" | "closed" = "open";
   #closing: ReturnType<typeof setTimeout> | undefined;
 
@@ -42,6 +43,11 @@ export class SseChannel {
     return this.#options.highWaterMark - (this.#controller.desiredSize ?? 0);
   }
 
+  /** Bytes that were read so far. */
+  get takenBytes(): number {
+    return this.#sentBytes - this.unsentBytes;
+  }
+
   /** Whether its reader is so far behind that no more should be sent without need. */
   get isFull(): boolean {
     return this.unsentBytes >= this.#options.highWaterMark;
@@ -49,7 +55,10 @@ export class SseChannel {
 
   /** Sends events or comments, each with its blank line; nothing once it is ended. */
   send(events: string): void {
-    if (this.#state === "open") this.#controller.enqueue(this.#encoder.encode(events));
+    if (this.#state !== "open") return;
+    const bytes = this.#encoder.encode(events);
+    this.#sentBytes += bytes.length;
+    this.#controller.enqueue(bytes);
   }
 
   /** Resolves when the reader has taken enough; rejects once it is ended. */

@@ -50,8 +50,11 @@ export interface UiStreamParts {
 /** Share of `maxUnsentBytes` above which catching up waits for the reader. */
 const HIGH_WATER = 0.25;
 
-/** Time between two signs of life on a silent stream, milliseconds: proxies cut one after 30 s or more. */
-const KEEP_ALIVE_MS = 15_000;
+/**
+ * Time between two looks at a stream, milliseconds. Each sends a sign of life where nothing else
+ * waits to be read: proxies cut a silent stream after 30 s or more.
+ */
+const LOOK_MS = 15_000;
 
 /** Time to read what was sent before the token expired, milliseconds; the stream ends within 5 s of it. */
 const LAST_WORD_MS = 4_000;
@@ -65,8 +68,9 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  *
  * The stream ends with `finish`, `abort` (cancelled) or `error` (failed), then
  * `[DONE]`. An `error` also ends it, with the run going on, on a drain and on
- * the token's expiry. A reader that is too slow is cut off without a word: what
- * it has not read is dropped, and its client takes that for a network fault.
+ * the token's expiry. A reader that is too slow, or takes nothing for a while, is cut
+ * off without a word: what it has not read is dropped, and its client takes that
+ * for a network fault.
  */
 export class UiStream implements Outlet {
   readonly #parts: UiStreamParts;
@@ -75,7 +79,8 @@ export class UiStream implements Outlet {
   readonly #channel: SseChannel;
   readonly #subscription: Subscription;
   #unsubscribe: () => void = () => {};
-  #keepAlive: ReturnType<typeof setInterval> | undefined;
+  #looks: ReturnType<typeof setInterval> | undefined;
+  #takenAtLook = -1;
   #expiry: ReturnType<typeof setTimeout> | undefined;
   #hasEnded = false;
 
@@ -88,6 +93,7 @@ export class UiStream implements Outlet {
       highWaterMark: Math.ceil(parts.maxUnsentBytes * HIGH_WATER),
       onClosed: () => {
         this.#stop();
+        clearInterval(this.#looks);
         clearTimeout(this.#expiry);
         parts.onClosed();
       },
@@ -119,7 +125,7 @@ export class UiStream implements Outlet {
       onPoke: () => {},
       onDeleted: () => this.#endWith({ type: "abort" }),
     });
-    this.#keepAlive = setInterval(() => void this.#showLife(), KEEP_ALIVE_MS);
+    this.#looks = setInterval(() => void this.#look(), LOOK_MS);
     this.#awaitExpiry();
     this.#subscription.begin();
   }
@@ -131,10 +137,7 @@ export class UiStream implements Outlet {
     // Encoded by this server, so it is a frame.
     this.#write(this.#message.take(JSON.parse(frame) as ServerFrame));
     if (this.#message.hasEnded) this.#end();
-    else if (!keepsUp && this.unsentBytes > this.#parts.maxUnsentBytes) {
-      this.#parts.onSlow();
-      this.close();
-    }
+    else if (!keepsUp && this.unsentBytes > this.#parts.maxUnsentBytes) this.#giveUp();
   }
 
   /** Resolves when the reader has taken enough; rejects once the stream has ended. */
@@ -159,9 +162,13 @@ export class UiStream implements Outlet {
     this.#channel.cut();
   }
 
-  /** Tells proxies that the stream lives, and looks whether its thread does. */
-  async #showLife(): Promise<void> {
-    if (!this.#channel.isFull) this.#channel.send(": keep-alive\n\n");
+  /** Looks whether the reader still takes something, and whether the thread is still there. */
+  async #look(): Promise<void> {
+    const { takenBytes, unsentBytes } = this.#channel;
+    if (unsentBytes > 0 && takenBytes === this.#takenAtLook) return this.#giveUp();
+    this.#takenAtLook = takenBytes;
+    if (this.#hasEnded) return;
+    if (unsentBytes === 0) this.#channel.send(": keep-alive\n\n");
     const { topic } = this.#run;
     try {
       const head = await this.#parts.services.threads.head(topic);
@@ -170,6 +177,11 @@ export class UiStream implements Outlet {
     } catch {
       // The store is lost; the next look may tell.
     }
+  }
+
+  #giveUp(): void {
+    this.#parts.onSlow();
+    this.close();
   }
 
   #awaitExpiry(): void {
@@ -202,7 +214,6 @@ export class UiStream implements Outlet {
   /** Follows the thread no longer. */
   #stop(): void {
     this.#hasEnded = true;
-    clearInterval(this.#keepAlive);
     this.#unsubscribe();
     this.#subscription.close();
   }

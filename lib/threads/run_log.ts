@@ -51,6 +51,8 @@ export class RunLog {
    */
   async send(ref: ThreadRef, message: NewMessage): Promise<Sent> {
     const runId = newRunId();
+    // Of the last try: an earlier one that holds after all was planned on the same head.
+    let starts = false;
     return await transact<Sent>(this.#store, `append to thread ${ref.threadId}`, async () => {
       const edit = await ThreadEdit.open(this.#store, ref);
       if (edit.exists) {
@@ -59,7 +61,7 @@ export class RunLog {
           if (earlier.runId !== runId) {
             return { done: { ...earlier, duplicate: true, ...idle(edit) } };
           }
-          const own = await this.#steps.ownChange(edit, { runId, fromSeq: earlier.seq });
+          const own = await this.#steps.ownChange(edit, { runId, fromSeq: earlier.seq, starts });
           return { done: { ...earlier, duplicate: false, ...own } };
         }
       }
@@ -70,6 +72,7 @@ export class RunLog {
       if (edit.head.title === null) edit.head = { ...edit.head, title: titleOf(message.text) };
       const run: RunPlan = { runId, agent: message.agent, replyTo: message.id, replyToSeq: seq };
       const step = await this.#steps.startOrQueue(edit, run, message.onBusy);
+      starts = step.claim !== null;
       return {
         commit: edit.toCommit(),
         result: (version) => ({ seq, runId, duplicate: false, ...change(edit, step, version) }),
@@ -88,6 +91,7 @@ export class RunLog {
     { onBusy, mayStart }: Pick<NewMessage, "onBusy" | "mayStart">,
   ): Promise<Change & { runId: string }> {
     const runId = newRunId();
+    let starts = false;
     type Result = Change & { runId: string };
     return await transact<Result>(this.#store, `regenerate in ${ref.threadId}`, async () => {
       const edit = await ThreadEdit.open(this.#store, ref);
@@ -96,7 +100,9 @@ export class RunLog {
       if (own.value !== null) {
         const { state } = own.value;
         const fromSeq = state.kind === "running" ? state.startedSeq : edit.head.headSeq + 1;
-        return { done: { runId, ...await this.#steps.ownChange(edit, { runId, fromSeq }) } };
+        return {
+          done: { runId, ...await this.#steps.ownChange(edit, { runId, fromSeq, starts }) },
+        };
       }
       const messageId = edit.head.lastUserMessageId;
       if (messageId === null) {
@@ -108,6 +114,7 @@ export class RunLog {
       const previous = (await this.#store.get(runKey(edit.thread, message.runId))).value!;
       const run = { ...plan(previous), runId };
       const step = await this.#steps.startOrQueue(edit, run, onBusy);
+      starts = step.claim !== null;
       return {
         commit: edit.toCommit(),
         result: (version) => ({ runId, ...change(edit, step, version) }),

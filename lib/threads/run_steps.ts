@@ -83,15 +83,15 @@ export class RunSteps {
 
   /**
    * What an own commit did that was unknown until now: the entries from `fromSeq` on, perhaps with
-   * some that followed, and the run `runId` where that commit started it. Any other run is streamed
-   * by whoever started it.
+   * some that followed, and the run `runId` where that commit was to start it. Any other run, and
+   * one that waited until another commit started it, is streamed by whoever did that.
    */
   async ownChange(
     edit: ThreadEdit,
-    { runId, fromSeq }: { runId: string; fromSeq: number },
+    { runId, fromSeq, starts }: { runId: string; fromSeq: number; starts: boolean },
   ): Promise<Change> {
     const { active, cancelRequested } = edit.head;
-    const claim = await this.#ownClaim(edit);
+    const claim = starts ? await this.#ownClaim(edit) : null;
     return {
       thread: edit.thread,
       appended: await this.entriesFrom(edit, fromSeq, MAX_APPENDED),

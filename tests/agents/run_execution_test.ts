@@ -307,8 +307,10 @@ Deno.test("RunExecution writes nothing more of a run that was taken over", async
   await rig.logs.chunks.release(rig.claim);
   const takeover = await two.ends.takeOver(THREAD, () => Promise.reject(new Error("not asked")));
   assert(takeover.kind === "taken");
+  const startedMs = Date.now();
   call.words("more");
-  assertEquals(await pass(time, rig.result), { kind: "lost" });
+  assertEquals(await pass(time, rig.result, { stepMs: 5 }), { kind: "lost" });
+  assert(Date.now() - startedMs < 3_000, "only a renewal told");
   assertEquals(call.request.context.signal.aborted, true);
   assertEquals((await rig.logs.chunks.read(rig.claim, 0)).length, 3);
   assertEquals(await rig.end(), ["run 1 attempt 2 on a"]);
@@ -395,5 +397,17 @@ Deno.test("RunExecution tells of a fault in storing chunks, and ends as lost", a
   rig.store.before = (commit) => writesChunks(commit) ? Promise.reject(fault) : Promise.resolve();
   (await rig.model.nextCall()).begin().words("all");
   assertEquals(await pass(time, rig.result), { kind: "lost" });
+  assertEquals([rig.faults, await rig.end()], [[fault], []]);
+});
+
+Deno.test("RunExecution does not end a run whose last chunks could not be stored", async () => {
+  using time = new FakeTime();
+  using opened = await memoryStore();
+  const rig = new Rig(opened);
+  await rig.begin();
+  const fault = new TypeError("broken");
+  rig.store.before = (commit) => writesChunks(commit) ? Promise.reject(fault) : Promise.resolve();
+  (await rig.model.nextCall()).begin().words("all").finish();
+  assertEquals(await pass(time, rig.result, { stepMs: 0 }), { kind: "lost" });
   assertEquals([rig.faults, await rig.end()], [[fault], []]);
 });

@@ -288,3 +288,16 @@ Deno.test("RunPool gives a run up at once that is claimed while it drains", asyn
   await rig.pool.drain();
   assertEquals([(await rig.logs.ends.orphans()).length, rig.model.calls.length], [1, 0]);
 });
+
+Deno.test("RunPool removes nothing any more once it has drained", async () => {
+  using time = new FakeTime();
+  using opened = await memoryStore();
+  await using rig = new Rig(opened, { answer: (call) => call.begin().words("A").finish() });
+  await rig.send("a");
+  await pass(time, () => rig.told.at(-1) === "active 0", { stepMs: 0 });
+  await rig.pool.drain();
+  const before = opened.store.commits.length;
+  await time.tickAsync(60_000);
+  await time.delay(5);
+  assertEquals(opened.store.commits.length, before);
+});

@@ -68,12 +68,21 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
   return (await assertRejects(() => promise, AppError)).code;
 }
 
+/** Lets fake time pass; whatever comes of the last step sets its timers while time is still fake. */
+async function elapse(
+  time: FakeTime,
+  { steps, stepMs }: { steps: number; stepMs: number },
+): Promise<void> {
+  for (let step = 0; step < steps; step++) await time.tickAsync(stepMs);
+  await time.runMicrotasks();
+}
+
 Deno.test("KvStore tries an operation again while SQLite is locked", async () => {
   using time = new FakeTime();
   let tries = 0;
   using opened = storeOn(() => ++tries < 4 ? locked() : Promise.resolve(ROW));
   const read = opened.store.get(["k"]);
-  for (let step = 0; step < 40; step++) await time.tickAsync(25);
+  await elapse(time, { steps: 40, stepMs: 25 });
   assertEquals((await read).value, 1);
   assertEquals([tries, opened.told], [4, []]);
 });
@@ -82,7 +91,7 @@ Deno.test("KvStore gives a database up that stays locked, and says that nothing 
   using time = new FakeTime();
   using opened = storeOn(locked);
   const refused = codeOf(opened.store.commit(COMMIT));
-  for (let step = 0; step < 40; step++) await time.tickAsync(50);
+  await elapse(time, { steps: 40, stepMs: 50 });
   assertEquals(await refused, "STORE_UNAVAILABLE");
   assertEquals(opened.told, [false]);
 });
@@ -94,7 +103,7 @@ Deno.test("KvStore never repeats a commit that it has reported as failed", async
   await time.tickAsync(5);
   assertEquals(await refused, "STORE_UNAVAILABLE");
   const before = opened.asked.filter((operation) => operation === "commit").length;
-  for (let step = 0; step < 40; step++) await time.tickAsync(20);
+  await elapse(time, { steps: 40, stepMs: 20 });
   const after = opened.asked.filter((operation) => operation === "commit").length;
   assertEquals([before, after], [1, 1]);
 });
@@ -106,7 +115,7 @@ Deno.test("KvStore calls a commit unknown whose second try got no answer", async
     operation === "commit" && tries++ === 0 ? locked() : never()
   );
   const unknown = assertRejects(() => opened.store.commit(COMMIT), UnknownCommitError);
-  for (let step = 0; step < 60; step++) await time.tickAsync(100);
+  await elapse(time, { steps: 60, stepMs: 100 });
   await unknown;
   assertEquals(tries, 2);
 });

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { AppError } from "../../lib/errors.ts";
 import { leaseKey } from "../../lib/threads/keys.ts";
+import type { Change } from "../../lib/threads/run_steps.ts";
 import { remove, UnknownCommitError } from "../../lib/threads/store.ts";
 import { Logs, pass, THREAD } from "../support/instance.ts";
 import { memoryStore, seededRandom } from "../support/kv.ts";
@@ -389,6 +390,25 @@ for (const fault of ["unknown-applied", "unknown-lost", "unknown-late"] as const
       logs.runs.regenerate(THREAD, { onBusy: "interrupt", mayStart: true }),
     );
     assertEquals([again.claim, again.cancel], [null, runId]);
+  });
+}
+
+for (const what of ["message", "regeneration"] as const) {
+  Deno.test(`RunLog does not claim the run of a ${what} that waited, and that another commit started`, async () => {
+    using time = new FakeTime();
+    using opened = await memoryStore();
+    const { kv, store } = opened;
+    const [logs, same] = [new Logs(store, "one"), new Logs(kv, "one")];
+    const active = await logs.start("a");
+    store.next("unknown-applied");
+    const waiting: Promise<Change & { runId: string }> = what === "message"
+      ? logs.send("b")
+      : logs.runs.regenerate(THREAD, { onBusy: "queue", mayStart: true });
+    const queued = async () => (await same.threads.head(THREAD))?.queue.length === 1;
+    await pass(time, queued, { stepMs: 0 });
+    const next = (await same.finish(active))?.claim;
+    const { claim, runId } = await pass(time, waiting);
+    assertEquals([next?.runId, claim], [runId, null]);
   });
 }
 
