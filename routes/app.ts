@@ -11,6 +11,7 @@ import { originAllowed } from "../lib/auth/origin.ts";
 import { challengeFor } from "../lib/auth/refusal.ts";
 import { AppError, toAppError } from "../lib/errors.ts";
 import { aiRoutes, MAX_HISTORY_BYTES } from "./ai.ts";
+import { UnknownCommitError } from "../lib/threads/store.ts";
 import { authRoutes } from "./auth.ts";
 import { handleHandshake } from "./chat.ts";
 import type { ServerContext } from "../lib/server_context.ts";
@@ -95,10 +96,16 @@ export function createApp(server: ServerContext): Hono<ReadyEnv> {
 
   app.notFound((c) => problemOf(new AppError("NOT_FOUND"), { requestId: c.get("requestId") }));
   app.onError((thrown, c) => {
-    const error = toAppError(thrown);
+    const error = thrown instanceof UnknownCommitError ? unknownOutcome() : toAppError(thrown);
     const requestId = c.get("requestId");
     if (error.code === "INTERNAL") log.error("A request failed", { requestId, error: thrown });
     return problemOf(error, { requestId, headers: challengeFor(error) });
   });
   return app;
+}
+
+/** HTTP must answer something: that the store did not tell, and that asking again is safe. */
+function unknownOutcome(): AppError {
+  const detail = "It is not known whether this was stored: send it again with the same id";
+  return new AppError("STORE_UNAVAILABLE", { detail, retryAfterMs: 1_000 });
 }
