@@ -61,7 +61,7 @@ export async function handleHandshake(
   if (url === null) return refuse(new AppError("INVALID_REQUEST", { detail: INVALID_HOST }));
   if (server.startup().state === "draining") return refuse(refusalOf({ kind: "draining" }));
   if (server.memory.over) {
-    server.connections.shedHeaviest();
+    server.metrics.record("slow_consumers_total", {}, server.connections.shedHeaviest());
     return refuse(new AppError("ADMISSION_FULL", { retryAfterMs: 5_000 }));
   }
   const { config } = server;
@@ -140,8 +140,16 @@ function serve(socket: WebSocket, opening: Opening): void {
       if (closed) return;
       closed = true;
       release();
-      server.metrics.record("closes_total", { code: String(code) });
+      server.metrics.record("closes_total", { code: closeLabel(channel.closeCode, code) });
     });
+}
+
+/**
+ * The code by which a close is counted: this side's own, whatever the peer answered. Of the peer's,
+ * only those of RFC 6455 §7.4.1: it may choose others freely, and would fill the metric with them.
+ */
+function closeLabel(own: number | null, peers: number): string {
+  return own === null && peers > 1015 ? "other" : String(own ?? peers);
 }
 
 /** Opens the chat, or says why there is none. */

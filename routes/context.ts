@@ -50,9 +50,13 @@ export function withServer(server: ServerContext): MiddlewareHandler<ServerEnv> 
 /** What is told where {@linkcode urlOf} is null. */
 export const INVALID_HOST = "Host must name a host";
 
+/** A host and perhaps a port (RFC 9110 §7.2): with a `?` or `#` in it the query would be somewhere else. */
+const HOST = /^[A-Za-z0-9._~%:[\]-]+$/;
+
 /** A request's address, or null where its `Host`, which the platform takes as it comes, makes none. */
-export function urlOf(request: { readonly url: string }): URL | null {
-  return URL.parse(request.url);
+export function urlOf(request: Pick<Request, "url" | "headers">): URL | null {
+  const host = request.headers.get("host");
+  return host === null || HOST.test(host) ? URL.parse(request.url) : null;
 }
 
 /**
@@ -64,7 +68,7 @@ export function requireReady(): MiddlewareHandler<ReadyEnv> {
     const { config, gate } = c.get("server");
     // Touched before the first await: a signal that nobody asked for never aborts.
     const left = departureOf(c.req.raw);
-    const url = urlOf(c.req);
+    const url = urlOf(c.req.raw);
     if (url === null) throw new AppError("INVALID_REQUEST", { detail: INVALID_HOST });
     const credential = readBearer(c.req.raw.headers, url);
     if (!credential.ok) {
