@@ -132,7 +132,7 @@ export function startServer(config: Config, options: ServerOptions): RunningServ
   bootstrapped.catch(() => {});
 
   const memoryTimer = setInterval(() => {
-    if (memory.over) connections.shedHeaviest();
+    if (memory.over) metrics.record("slow_consumers_total", {}, connections.shedHeaviest());
   }, MEMORY_LOOK_MS);
   Deno.unrefTimer(memoryTimer);
 

@@ -76,14 +76,17 @@ export class Connections {
     for (const session of [...this.#sessions]) session.drain(reconnectAfterMs());
   }
 
-  /** Closes the sessions whose readers have left most unread, an eighth of them and at least one. */
-  shedHeaviest(): void {
+  /**
+   * Closes the sessions whose readers have left most unread, an eighth of them and at least one;
+   * returns how many.
+   */
+  shedHeaviest(): number {
     const heaviest = [...this.#sessions]
       .filter(({ unsentBytes }) => unsentBytes > 0)
       .sort((a, b) => b.unsentBytes - a.unsentBytes);
-    for (const session of heaviest.slice(0, Math.ceil(heaviest.length / 8))) {
-      session.close(1013, "Slow consumer");
-    }
+    const shed = heaviest.slice(0, Math.ceil(heaviest.length / 8));
+    for (const session of shed) session.close(1013, "Slow consumer");
+    return shed.length;
   }
 }
 

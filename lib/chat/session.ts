@@ -107,9 +107,9 @@ export class ChatSession {
     return session;
   }
 
-  /** Bytes that the reader has not taken. */
+  /** Bytes that the reader has not taken; none once it is closed: another close frees nothing. */
   get unsentBytes(): number {
-    return this.#socket.bufferedAmount;
+    return this.#closed ? 0 : this.#socket.bufferedAmount;
   }
 
   /** Takes one frame. Never throws, whatever comes. */

@@ -23,7 +23,7 @@ const CLOSE_DELAY_MS = 20;
 /** A {@linkcode ChatSocket} on a platform socket, which stays its opener's to listen to. */
 export class WebSocketChannel implements ChatSocket {
   readonly #socket: WebSocket;
-  #closing = false;
+  #closeCode: number | null = null;
 
   /** Wraps `socket`, open or about to be. */
   constructor(socket: WebSocket) {
@@ -34,14 +34,19 @@ export class WebSocketChannel implements ChatSocket {
     return this.#socket.bufferedAmount;
   }
 
+  /** The code that it was closed with from this side; null where it was not. */
+  get closeCode(): number | null {
+    return this.#closeCode;
+  }
+
   send(text: string): void {
     // Before `open` and after `close` the platform throws.
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(text);
   }
 
   close(code: number, reason: string): void {
-    if (this.#closing) return;
-    this.#closing = true;
+    if (this.#closeCode !== null) return;
+    this.#closeCode = code;
     // Called inside `onmessage`, Deno loses the close frame if another frame is readable.
     setTimeout(() => {
       if (this.#socket.readyState <= WebSocket.OPEN) this.#socket.close(code, reason);

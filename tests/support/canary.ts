@@ -39,15 +39,21 @@ const LEAST_BEATS = 150;
 /** The user. `await using` makes it leave. Its server must allow some 150 frames a second. */
 export class Canary implements AsyncDisposable {
   readonly #client: ChatClient;
+  readonly #speaks: boolean;
   #messages = 0;
 
-  private constructor(client: ChatClient) {
+  private constructor(client: ChatClient, speaks: boolean) {
     this.#client = client;
+    this.#speaks = speaks;
   }
 
-  /** Connects. */
-  static async start(address: string): Promise<Canary> {
-    return new Canary(await ChatClient.connect(address, await mintToken({ sub: "canary" })));
+  /** Connects. One that does not speak only pings: its server's model may be somebody else's. */
+  static async start(
+    address: string,
+    { speaks = true }: { speaks?: boolean } = {},
+  ): Promise<Canary> {
+    const client = await ChatClient.connect(address, await mintToken({ sub: "canary" }));
+    return new Canary(client, speaks);
   }
 
   /** Chats for as long as `work` goes on, and long enough to know; throws where it is disturbed. */
@@ -61,7 +67,7 @@ export class Canary implements AsyncDisposable {
     const before = this.#messages;
     try {
       for (let beat = 1; !isOver || beat <= LEAST_BEATS; beat++) {
-        const isMessage = beat % MESSAGE_EVERY === 0;
+        const isMessage = this.#speaks && beat % MESSAGE_EVERY === 0;
         const startedMs = performance.now();
         if (isMessage) await this.#speak(() => acks.push(performance.now() - startedMs));
         else {
