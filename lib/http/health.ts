@@ -50,8 +50,8 @@ export const healthCheckSchema = z.object({
   status: healthStatusSchema.describe("`fail` only for a critical service."),
   componentType: z.literal("component").describe("One of the server's own parts."),
   observedValue: z.number().min(0).optional().describe("How long its probe took."),
-  observedUnit: z.literal("ms").optional(),
-  time: timeSchema,
+  observedUnit: z.literal("ms").optional().describe("Of `observedValue`."),
+  time: timeSchema.describe("When it was looked."),
   output: z.string().optional().describe("Why it failed; in development only."),
 });
 
@@ -64,7 +64,7 @@ export const healthDocumentSchema = z.object({
   version: z.string().optional().describe("The deployed version, where it is known."),
   checks: z.record(z.string(), z.array(healthCheckSchema).readonly()).readonly().optional()
     .describe("By the service's name."),
-  startup: startupReportSchema.optional(),
+  startup: startupReportSchema.optional().describe("How the start-up went."),
 });
 
 /** See {@linkcode healthDocumentSchema}. */

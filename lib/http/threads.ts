@@ -16,8 +16,8 @@ export const activeRunSchema = z.object({
 /** A thread as its owner sees it. */
 export const threadSchema = z.object({
   id: idSchema.describe("Chosen by whoever created it."),
-  title: z.string().nullable(),
-  createdAt: timeSchema,
+  title: z.string().nullable().describe("Null where nobody gave it one."),
+  createdAt: timeSchema.describe("When it was created."),
   updatedAt: timeSchema.describe("Time of the newest entry, or of the creation."),
   headSeq: z.int().min(0).describe("`seq` of the newest entry; 0 where there is none."),
   activeRun: activeRunSchema.nullable().describe("The run that answers now; null where none does."),
@@ -40,7 +40,7 @@ export type ThreadPage = z.infer<typeof threadListSchema>;
 export const entryListSchema = z.object({
   entries: z.array(z.object({
     seq: z.int().min(1).describe("The entry's place in the log, from 1 without gaps."),
-    entry: entrySchema,
+    entry: entrySchema.describe("What is in it."),
   })).describe("In order; fewer than `limit` where they are large."),
   headSeq: z.int().min(0).describe("`seq` of the thread's newest entry."),
 });
@@ -50,7 +50,7 @@ export type EntryPage = z.infer<typeof entryListSchema>;
 
 /** A message that is stored for good. */
 export const acceptedMessageSchema = z.object({
-  threadId: idSchema,
+  threadId: idSchema.describe("The thread, as in the path."),
   seq: z.int().min(1).describe("The message's place in the log."),
   runId: idSchema.describe("The run that answers it."),
   duplicate: z.boolean().describe("This id was stored before: no second run was started."),
@@ -60,7 +60,7 @@ export const acceptedMessageSchema = z.object({
 export type AcceptedMessage = z.infer<typeof acceptedMessageSchema>;
 
 /** A run that was asked to end. */
-export const cancelledRunSchema = z.object({ runId: idSchema });
+export const cancelledRunSchema = z.object({ runId: idSchema.describe("The run that ends.") });
 
 /** See {@linkcode cancelledRunSchema}. */
 export type CancelledRun = z.infer<typeof cancelledRunSchema>;
