@@ -20,10 +20,12 @@ const FOLLOWED = { subject: "crowd", threadId: "t" };
 const held = Promise.withResolvers<void>();
 if (Deno.args.includes("--hold")) {
   const openKv = Deno.openKv;
-  Deno.openKv = async (path) => {
-    await held.promise;
-    return await openKv(path);
-  };
+  Object.defineProperty(Deno, "openKv", {
+    value: async (path?: string) => {
+      await held.promise;
+      return await openKv(path);
+    },
+  });
 }
 
 const now = (): number => performance.timeOrigin + performance.now();

@@ -17,7 +17,9 @@ export interface Dialect {
   /** What a text is; answers by itself what belongs to the protocol below. */
   readonly kindOf: (payload: Uint8Array, wire: Wire) => Kind;
   /** A whole client frame. */
-  readonly encode: (frame: { readonly type: string }) => Uint8Array;
+  readonly encode: (
+    frame: { readonly type: string; readonly [field: string]: unknown },
+  ) => Uint8Array;
 }
 
 const DRAWBRIDGE: Dialect = {

@@ -1,0 +1,85 @@
+/**
+ * Chunks to sockets that follow a thread: one in each turn of the event loop, to one socket and to
+ * 50, and in bursts.
+ *
+ * @module
+ */
+import { type Bench, type Figures, LOADS, type Size, type TargetName } from "../bench.ts";
+import { chunksIn } from "../support/dialect.ts";
+import { followers } from "../support/follow.ts";
+import { LoadMeter } from "../support/usage.ts";
+import { startOpen } from "../targets.ts";
+
+/** A word and a space, as models stream them. */
+const DELTA = "streaming ";
+
+/** Chunks in one turn, in bursts. */
+const BURST = 32;
+
+/** Chunks of one stream. */
+const CHUNKS: Readonly<Record<Size, { one: number; fifty: number; burst: number }>> = {
+  full: { one: 100_000, fifty: 6_000, burst: 200 * BURST },
+  quick: { one: 30_000, fifty: 1_500, burst: 50 * BURST },
+  tiny: { one: 100, fifty: 10, burst: BURST },
+};
+
+async function measure(name: TargetName, size: Size): Promise<Figures> {
+  const { one, fifty, burst } = CHUNKS[size];
+  const toOne = await stream(name, { sockets: 1, ticks: one, perTick: 1 });
+  const toFifty = await stream(name, { sockets: 50, ticks: fifty, perTick: 1 });
+  const bursts = await stream(name, { sockets: 50, ticks: burst / BURST, perTick: BURST });
+  return {
+    one: toOne.perSecond,
+    fifty: toFifty.perSecond,
+    burst: bursts.perSecond,
+    ...toFifty.loads,
+  };
+}
+
+async function stream(
+  name: TargetName,
+  { sockets, ticks, perTick }: { sockets: number; ticks: number; perTick: number },
+): Promise<{ perSecond: number; loads: Figures }> {
+  await using target = await startOpen(name);
+  using crowd = await followers(name, target, sockets);
+  const play = async (ticks: number): Promise<number> => {
+    const from = target.reports.length;
+    let missing = ticks * perTick * sockets;
+    const total = missing;
+    await crowd.time((done) => {
+      crowd.onFrame = (kind, payload) => {
+        if (kind !== "chunk" && kind !== "chunks") return;
+        missing -= chunksIn(payload, kind);
+        if (missing === 0) done();
+      };
+      const order = { do: "stream", ticks, perTick, delta: DELTA, pauseMs: 0 } as const;
+      void target.tell(order);
+    });
+    const endedAt = performance.timeOrigin + performance.now();
+    return total * 1_000 / (endedAt - await target.time("streaming", from));
+  };
+  await play(Math.ceil(ticks / 10));
+  const meter = new LoadMeter(target.pid);
+  const perSecond = await play(ticks);
+  const { serverMs: _, ...loads } = meter.read();
+  return { perSecond, loads };
+}
+
+/** The bench. */
+export const chunks: Bench = {
+  name: "chunks",
+  title: `Chunks of a stream to all who follow it; bursts of ${BURST} in one turn`,
+  targets: ["raw", "drawbridge", "ws", "socket.io"],
+  figures: [
+    { name: "one", unit: "chunks a second, 1 socket" },
+    { name: "fifty", unit: "chunks a second, 50 sockets" },
+    { name: "burst", unit: "chunks a second, 50 sockets, bursts" },
+    ...LOADS,
+  ],
+  goals: [
+    { work: "chunks to one socket, one a tick", figure: "one", kind: "ratio", atLeast: 0.8 },
+    { work: "chunks to 50 sockets, one a tick", figure: "fifty", kind: "ratio", atLeast: 0.8 },
+    { work: "chunks in bursts, 50 sockets", figure: "burst", kind: "ratio", atLeast: 3 },
+  ],
+  measure,
+};
