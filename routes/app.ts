@@ -16,6 +16,7 @@ import { authRoutes } from "./auth.ts";
 import { handleHandshake } from "./chat.ts";
 import type { ServerContext } from "../lib/server_context.ts";
 import { type ReadyEnv, requireReady, withServer } from "./context.ts";
+import { docsRoutes } from "./docs/routes.ts";
 import { operationsRoutes } from "./operations.ts";
 import { pageRoutes } from "./page/page.ts";
 import { problemOf } from "./problem.ts";
@@ -45,8 +46,11 @@ export function createApp(server: ServerContext): Hono<ReadyEnv> {
   });
 
   app.use(withServer(server));
+  const strictTransportSecurity = config.appEnv === "production" || config.appEnv === "staging";
+  // Before the headers of the rest, which are others.
+  app.route("/", docsRoutes({ strictTransportSecurity }));
   app.use(secureHeaders({
-    strictTransportSecurity: config.appEnv === "production" || config.appEnv === "staging",
+    strictTransportSecurity,
     contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     xFrameOptions: "DENY",
     referrerPolicy: "no-referrer",

@@ -5,6 +5,7 @@
  * @module
  */
 import { type AppError, ERRORS } from "../lib/errors.ts";
+import type { Problem } from "../lib/http/problem.ts";
 
 /** What a problem response carries besides its error. */
 export interface ProblemOptions {
@@ -20,7 +21,7 @@ export function problemOf(error: AppError, { requestId, headers }: ProblemOption
   const { status, title, retryable } = ERRORS[error.code];
   const waits = status === 429 || status === 503;
   const retryAfterMs = error.retryAfterMs ?? (waits ? DEFAULT_RETRY_AFTER_MS : undefined);
-  const body = {
+  const body: Problem = {
     type: `urn:drawbridge:problem:${error.code.toLowerCase().replaceAll("_", "-")}`,
     title,
     status,

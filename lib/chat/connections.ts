@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { CLOSES } from "./close_codes.ts";
 
 /** Longest time over which clients are told to come back after a drain, milliseconds. */
 const RECONNECT_SPREAD_MS = 3_000;
@@ -85,7 +86,8 @@ export class Connections {
       .filter(({ unsentBytes }) => unsentBytes > 0)
       .sort((a, b) => b.unsentBytes - a.unsentBytes);
     const shed = heaviest.slice(0, Math.ceil(heaviest.length / 8));
-    for (const session of shed) session.close(1013, "Slow consumer");
+    const { code, reason } = CLOSES.slowConsumer;
+    for (const session of shed) session.close(code, reason);
     return shed.length;
   }
 }

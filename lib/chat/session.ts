@@ -9,6 +9,7 @@ import type { Limits } from "../limits.ts";
 import type { Services } from "../services.ts";
 import type { Ready } from "../startup/barrier.ts";
 import { UnknownCommitError } from "../threads/store.ts";
+import { CLOSES } from "./close_codes.ts";
 import { FrameBudget } from "./frame_budget.ts";
 import { FrameHandlers } from "./frame_handlers.ts";
 import { PacedOutlet } from "./paced_outlet.ts";
@@ -44,11 +45,6 @@ export interface SessionOptions {
 /** Longest timer of the platform, milliseconds (a 32-bit integer). */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Binary frames: RFC 6455 §7.4.1. */
-const UNSUPPORTED_DATA = { code: 1003, reason: "Text frames only" } as const;
-const TOO_BIG = { code: 1009, reason: "Frame too large" } as const;
-const SLOW_CONSUMER = { code: 1013, reason: "Slow consumer" } as const;
-
 /** A chat from `session.ready` until its socket closes. */
 export class ChatSession {
   readonly #principal: Principal;
@@ -81,7 +77,7 @@ export class ChatSession {
       onSent: (type: ServerFrameType) => options.events.onFrame("out", type),
       onSlow: () => {
         options.events.onSlowConsumer();
-        this.close(SLOW_CONSUMER.code, SLOW_CONSUMER.reason);
+        this.#closeAs(CLOSES.slowConsumer);
       },
       onFault: (error) => this.#fail(error),
     });
@@ -162,9 +158,9 @@ export class ChatSession {
   #receive(data: unknown): void {
     const verdict = this.#budget.arrived();
     if (verdict === "flooding") return this.#closeWith("RATE_LIMITED");
-    if (typeof data !== "string") return this.close(UNSUPPORTED_DATA.code, UNSUPPORTED_DATA.reason);
+    if (typeof data !== "string") return this.#closeAs(CLOSES.unsupportedData);
     if (isLonger(data, this.#options.limits.frameBytes)) {
-      return this.close(TOO_BIG.code, TOO_BIG.reason);
+      return this.#closeAs(CLOSES.tooBig);
     }
     if (verdict === "drop") {
       const retryAfterMs = this.#budget.retryAfterMs;
@@ -227,6 +223,10 @@ export class ChatSession {
 
   #send(frame: ServerFrame): void {
     this.#outlet.send(encodeFrame(frame));
+  }
+
+  #closeAs({ code, reason }: (typeof CLOSES)[keyof typeof CLOSES]): void {
+    this.close(code, reason);
   }
 
   #closeWith(code: ErrorCode): void {
