@@ -132,7 +132,10 @@ export function startServer(config: Config, options: ServerOptions): RunningServ
   bootstrapped.catch(() => {});
 
   const memoryTimer = setInterval(() => {
-    if (memory.over) metrics.record("slow_consumers_total", {}, connections.shedHeaviest());
+    if (!memory.over) return;
+    const shed = connections.shedHeaviest();
+    metrics.record("slow_consumers_total", {}, shed);
+    if (shed > 0) log.warn("memory is short", { residentBytes: memory.bytes, shed });
   }, MEMORY_LOOK_MS);
   Deno.unrefTimer(memoryTimer);
 

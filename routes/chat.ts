@@ -144,12 +144,15 @@ function serve(socket: WebSocket, opening: Opening): void {
     });
 }
 
+/** What a peer closes with where all is well, or no close frame came: RFC 6455 §7.4.1, and 0 of the platform's. */
+const PEER_CLOSES: ReadonlySet<number> = new Set([0, 1000, 1001, 1005, 1006]);
+
 /**
- * The code by which a close is counted: this side's own, whatever the peer answered. Of the peer's,
- * only those of RFC 6455 §7.4.1: it may choose others freely, and would fill the metric with them.
+ * The code by which a close is counted: this side's own, whatever the peer answered. Of the peer's
+ * only the usual ones: it may choose any other freely, and would fill the metric with them.
  */
 function closeLabel(own: number | null, peers: number): string {
-  return own === null && peers > 1015 ? "other" : String(own ?? peers);
+  return String(own ?? (PEER_CLOSES.has(peers) ? peers : "other"));
 }
 
 /** Opens the chat, or says why there is none. */

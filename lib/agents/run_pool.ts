@@ -91,6 +91,12 @@ export class RunPool {
     const { fanOut, events } = this.#parts;
     fanOut.publish(thread, appended);
     if (appended.length > 0 || cancel !== null) events.onChange(thread);
+    for (const { entry } of appended) {
+      // A run that ended while it waited never streamed anywhere.
+      if (entry.kind === "message" && entry.role === "assistant" && entry.attempt === 0) {
+        events.onRunEnded(entry.outcome);
+      }
+    }
     const run = this.get(thread);
     if (cancel !== null && run?.claim.runId === cancel) run.cancel();
     if (claim !== null) {

@@ -25,7 +25,7 @@ import type { ChatSocket } from "./socket.ts";
 
 /** What a session tells its instance of. */
 export interface SessionEvents {
-  /** A frame went in or out. `type` is the protocol's, or `invalid`. */
+  /** A frame went in or out. `type` is the protocol's, `invalid`, or `dropped` for one that was not read. */
   readonly onFrame: (direction: "in" | "out", type: string) => void;
   /** The reader was too slow. */
   readonly onSlowConsumer: () => void;
@@ -157,22 +157,24 @@ export class ChatSession {
 
   #receive(data: unknown): void {
     const verdict = this.#budget.arrived();
+    const { events: { onFrame }, limits } = this.#options;
+    const isTooBig = typeof data === "string" && isLonger(data, limits.frameBytes);
+    if (verdict !== "take") onFrame("in", "dropped");
+    else if (typeof data !== "string" || isTooBig) onFrame("in", "invalid");
     if (verdict === "flooding") return this.#closeWith("RATE_LIMITED");
     if (typeof data !== "string") return this.#closeAs(CLOSES.unsupportedData);
-    if (isLonger(data, this.#options.limits.frameBytes)) {
-      return this.#closeAs(CLOSES.tooBig);
-    }
+    if (isTooBig) return this.#closeAs(CLOSES.tooBig);
     if (verdict === "drop") {
       const retryAfterMs = this.#budget.retryAfterMs;
       return this.#send(errorFrame(new AppError("RATE_LIMITED", { retryAfterMs })));
     }
     const parsed = parseClientFrame(data);
     if (parsed.ok) {
-      this.#options.events.onFrame("in", parsed.frame.type);
+      onFrame("in", parsed.frame.type);
       this.#budget.good();
       return this.#handle(parsed.frame);
     }
-    this.#options.events.onFrame("in", "invalid");
+    onFrame("in", "invalid");
     const { error, ref } = parsed;
     this.#send(errorFrame(error, ref));
     if (error.code === "INVALID_REQUEST") this.#budget.good();
