@@ -54,6 +54,8 @@ export function createApp(server: ServerContext): Hono<ReadyEnv> {
     contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     xFrameOptions: "DENY",
     referrerPolicy: "no-referrer",
+    // A document brings a policy of its own (`documentHeaders`).
+    overwrite: false,
   }));
 
   app.use(
@@ -96,7 +98,7 @@ export function createApp(server: ServerContext): Hono<ReadyEnv> {
   }
   app.route("/auth", authRoutes());
   app.route("/", operationsRoutes());
-  app.route("/", pageRoutes());
+  app.route("/", pageRoutes(config));
 
   app.notFound((c) => problemOf(new AppError("NOT_FOUND"), { requestId: c.get("requestId") }));
   app.onError((thrown, c) => {
