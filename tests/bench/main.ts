@@ -5,7 +5,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { type BenchResult, runBench, type Size, type TargetName } from "./bench.ts";
+import { type BenchResult, runBench, type Size } from "./bench.ts";
 import { BENCHES } from "./benches/mod.ts";
 import { saveResult } from "./results.ts";
 import { canPin, pinned } from "./support/cores.ts";
@@ -23,7 +23,6 @@ const { values, positionals } = parseArgs({
   },
 });
 const size: Size = values.tiny ? "tiny" : values.quick ? "quick" : "full";
-const repetitions = Number(values.repetitions ?? { full: 5, quick: 3, tiny: 1 }[size]);
 
 const chosen = positionals.length === 0 ? [...BENCHES.keys()] : positionals;
 const unknown = chosen.filter((name) => !BENCHES.has(name));
@@ -34,7 +33,13 @@ if (unknown.length > 0) {
 
 if (values.child) {
   const bench = BENCHES.get(chosen[0]!)!;
-  const only = values.only?.split(",") as TargetName[] | undefined;
+  const usual = {
+    full: bench.repetitions ?? 5,
+    quick: Math.min(bench.repetitions ?? 3, 3),
+    tiny: 1,
+  };
+  const repetitions = Number(values.repetitions ?? usual[size]);
+  const only = values.only?.split(",");
   const result: BenchResult = await runBench(bench, { size, repetitions, only });
   console.log(describeResult(result));
   if (size !== "tiny") await saveResult(result, { size, repetitions });

@@ -3,13 +3,19 @@
  *
  * @module
  */
-import { type BenchResult, type Figure, type Goal, type Judged, valuesOf } from "./bench.ts";
-import type { TargetName } from "./bench.ts";
+import {
+  type BenchResult,
+  type Figure,
+  type Goal,
+  type Judged,
+  type TargetName,
+  valuesOf,
+} from "./bench.ts";
 import { median, ratio } from "./stats.ts";
 
 /** A bench's medians by target, what each is to the first, its reference, and its goals. */
 export function describeResult(result: BenchResult): string {
-  const names = Object.keys(result.samples) as TargetName[];
+  const names = Object.keys(result.samples);
   const count = Math.max(0, ...names.map((name) => result.samples[name]!.length));
   const head = ["", ...names.flatMap((name, at) => at === 0 ? [name] : [name, `to ${names[0]}`])];
   const rows = result.figures.flatMap((figure) => {

@@ -5,8 +5,8 @@
  * @module
  */
 import { type Bench, type Figures, LOADS, type Size, type TargetName } from "../bench.ts";
-import { chunksIn } from "../support/dialect.ts";
 import { followers } from "../support/follow.ts";
+import { chunkLoad } from "../support/loads.ts";
 import { LoadMeter } from "../support/usage.ts";
 import { startOpen } from "../targets.ts";
 
@@ -42,7 +42,7 @@ async function measure(name: TargetName, size: Size): Promise<Figures> {
   };
 }
 
-interface Streamed {
+interface Rates {
   readonly perSecond: number;
   readonly framesPerChunk: number;
   readonly serverMicros?: number;
@@ -57,37 +57,18 @@ async function stream(
     perTick: number;
     pauseMs?: number;
   },
-): Promise<Streamed> {
+): Promise<Rates> {
   await using target = await startOpen(name);
   using crowd = await followers(name, target, sockets);
-  let frames = 0;
-  const play = async (ticks: number): Promise<number> => {
-    const from = target.reports.length;
-    let missing = ticks * perTick * sockets;
-    const total = missing;
-    frames = 0;
-    await crowd.time((done) => {
-      crowd.onFrame = (kind, payload) => {
-        if (kind !== "chunk" && kind !== "chunks") return;
-        frames++;
-        missing -= chunksIn(payload, kind);
-        if (missing === 0) done();
-      };
-      const order = { do: "stream", ticks, perTick, delta: DELTA, pauseMs, tell: false } as const;
-      void target.tell(order);
-    });
-    const endedAt = performance.timeOrigin + performance.now();
-    return total * 1_000 / (endedAt - await target.time("streaming", from));
-  };
-  await play(Math.ceil(ticks / 10));
+  const order = { perTick, delta: DELTA, pauseMs };
+  await chunkLoad(target, crowd, { ...order, ticks: Math.ceil(ticks / 10) });
   const meter = new LoadMeter(target.pid);
-  const perSecond = await play(ticks);
+  const { elapsedMs, chunks, frames } = await chunkLoad(target, crowd, { ...order, ticks });
   const { serverMs, ...loads } = meter.read();
-  const count = ticks * perTick * sockets;
   return {
-    perSecond,
-    framesPerChunk: frames / count,
-    ...(serverMs === undefined ? {} : { serverMicros: serverMs * 1_000 / count }),
+    perSecond: chunks * 1_000 / elapsedMs,
+    framesPerChunk: frames / chunks,
+    ...(serverMs === undefined ? {} : { serverMicros: serverMs * 1_000 / chunks }),
     loads,
   };
 }

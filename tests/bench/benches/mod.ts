@@ -10,6 +10,8 @@ import { cold } from "./cold.ts";
 import { connect } from "./connect.ts";
 import { fanOut } from "./fan_out.ts";
 import { gate } from "./gate.ts";
+import { GROWTHS } from "./growth.ts";
+import { holdBench } from "./hold.ts";
 import { memory } from "./memory.ts";
 import { model } from "./model.ts";
 import { ping } from "./ping.ts";
@@ -17,7 +19,8 @@ import { token } from "./token.ts";
 
 /** The benches by name. */
 export const BENCHES: ReadonlyMap<string, Bench> = new Map(
-  [connect, gate, memory, ping, chunks, fanOut, acks, model, cold, token].map((
-    bench,
-  ) => [bench.name, bench]),
+  [connect, gate, memory, ping, chunks, fanOut, acks, model, cold, token, holdBench, ...GROWTHS]
+    .map((
+      bench,
+    ) => [bench.name, bench]),
 );

@@ -15,6 +15,7 @@ import {
 import { percentile } from "../stats.ts";
 import { Crowd } from "../support/crowd.ts";
 import { marksIn, ModelEndpoint } from "../support/model_endpoint.ts";
+import { withFolder } from "../support/temp_folder.ts";
 import { tokens } from "../support/tokens.ts";
 import { LoadMeter } from "../support/usage.ts";
 import { textOf } from "../support/wire.ts";
@@ -35,8 +36,7 @@ async function measure(name: TargetName, size: Size): Promise<Figures> {
   if (name !== "drawbridge") throw new MissingTarget("only this server calls a model");
   const { streams, chunks } = SIZES[size];
   await using endpoint = new ModelEndpoint(() => ({ chunks, everyMs: EVERY_MS }));
-  const folder = await Deno.makeTempDir({ prefix: "bench-" });
-  try {
+  return await withFolder(async (folder) => {
     await using target = await startOpen(name, {
       kvPath: `${folder}/chat.db`,
       env: endpoint.env,
@@ -47,9 +47,7 @@ async function measure(name: TargetName, size: Size): Promise<Figures> {
     const { delaysMs, lost } = await stream(crowd, chunks);
     const { serverMs: _, ...loads } = meter.read();
     return { p50: percentile(delaysMs, 50), p99: percentile(delaysMs, 99), lost, ...loads };
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }
 
 /** Sends a message on each socket, and follows the answers to their entries. */

@@ -5,6 +5,9 @@
  * @module
  */
 
+/** The thread that is streamed. */
+export const FOLLOWED = { subject: "crowd", threadId: "t" } as const;
+
 /** Sends chunks to all who follow. */
 export interface StreamOrder {
   readonly do: "stream";

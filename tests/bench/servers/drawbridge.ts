@@ -13,10 +13,7 @@ import { configureLogs } from "../../../lib/observe/log.ts";
 import { startServer } from "../../../lib/server.ts";
 import type { Services } from "../../../lib/services.ts";
 import { createApp } from "../../../routes/app.ts";
-import { type Command, control, report, type StreamOrder } from "./control.ts";
-
-/** Whose sockets follow the streamed thread, and that thread. */
-const FOLLOWED = { subject: "crowd", threadId: "t" };
+import { type Command, control, FOLLOWED, report, type StreamOrder } from "./control.ts";
 
 const held = Promise.withResolvers<void>();
 if (Deno.args.includes("--hold")) {
