@@ -1,6 +1,6 @@
 /**
- * Runs benches: `deno task bench [names] [--quick] [--repetitions=5] [--only=raw,drawbridge]`. Each
- * runs in a process of its own, which is the load generator, on a core of its own.
+ * Runs benches: `deno task bench [names] [--quick] [--repetitions=5] [--only=raw,drawbridge] [--results=<folder>]`.
+ * Each runs in a process of its own, which is the load generator, on a core of its own.
  *
  * @module
  */
@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { type BenchResult, runBench, type Size } from "./bench.ts";
 import { BENCHES } from "./benches/mod.ts";
 import { saveResult } from "./results.ts";
+import { PEERS } from "./targets.ts";
 import { canPin, pinned } from "./support/cores.ts";
 import { describeResult } from "./table.ts";
 
@@ -19,6 +20,7 @@ const { values, positionals } = parseArgs({
     tiny: { type: "boolean", default: false },
     repetitions: { type: "string" },
     only: { type: "string" },
+    results: { type: "string" },
     child: { type: "boolean", default: false },
   },
 });
@@ -39,10 +41,12 @@ if (values.child) {
     tiny: 1,
   };
   const repetitions = Number(values.repetitions ?? usual[size]);
-  const only = values.only?.split(",");
+  // What keeps the benches from rotting installs no peers.
+  const own = size === "tiny" ? bench.targets.filter((name) => !PEERS.includes(name)) : undefined;
+  const only = values.only?.split(",") ?? own;
   const result: BenchResult = await runBench(bench, { size, repetitions, only });
   console.log(describeResult(result));
-  if (size !== "tiny") await saveResult(result, { size, repetitions });
+  await saveResult(result, { size, repetitions, folder: values.results });
   Deno.exit(0);
 }
 
