@@ -6,8 +6,11 @@
  */
 import { excess, median, ratio } from "./stats.ts";
 
-/** Who does the work: this server, its reference, and its peers. */
-export type TargetName = "drawbridge" | "raw" | "ws" | "socket.io" | "bare";
+/**
+ * Who does the work: this server, `drawbridge`; its references, `raw` and `bare`; its peers, `ws`
+ * and `socket.io`; or this server at different scales, by their names.
+ */
+export type TargetName = string;
 
 /** What one repetition measured on one target, by the names of {@linkcode Bench.figures}. */
 export type Figures = Readonly<Record<string, number>>;
@@ -27,6 +30,8 @@ export interface Goal {
   readonly figure: string;
   /** A multiple of a reference, an excess over it, or a plain number. */
   readonly kind: "ratio" | "excess" | "value";
+  /** Whose figure it is; `drawbridge` where left out. */
+  readonly target?: TargetName;
   /** Whose figure it is held against; `raw` where left out. */
   readonly reference?: TargetName;
   readonly atLeast?: number;
@@ -39,11 +44,11 @@ export interface Bench {
   readonly name: string;
   /** What is done, in one sentence. */
   readonly title: string;
-  /** In the order of the repetitions. */
+  /** In the order of the repetitions; tables compare the others with the first. */
   readonly targets: readonly TargetName[];
   readonly figures: readonly Figure[];
   readonly goals: readonly Goal[];
-  /** Repetitions at least; 5 where left out. */
+  /** Repetitions of a full run; 5 where left out. */
   readonly repetitions?: number;
   /**
    * One repetition on one target.
@@ -116,7 +121,7 @@ export async function runBench(
 /** Holds the figures against the goals; a goal whose target or reference is missing is left out. */
 export function judge(goals: readonly Goal[], samples: BenchResult["samples"]): Judged[] {
   return goals.flatMap((goal) => {
-    const own = valuesOf(samples.drawbridge, goal.figure);
+    const own = valuesOf(samples[goal.target ?? "drawbridge"], goal.figure);
     const reference = valuesOf(samples[goal.reference ?? "raw"], goal.figure);
     if (own.length === 0 || goal.kind !== "value" && reference.length === 0) return [];
     const measured = goal.kind === "value"

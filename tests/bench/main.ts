@@ -1,13 +1,14 @@
 /**
- * Runs benches: `deno task bench [names] [--quick] [--repetitions=5] [--only=raw,drawbridge]`. Each
- * runs in a process of its own, which is the load generator, on a core of its own.
+ * Runs benches: `deno task bench [names] [--quick] [--repetitions=5] [--only=raw,drawbridge] [--results=<folder>]`.
+ * Each runs in a process of its own, which is the load generator, on a core of its own.
  *
  * @module
  */
 import { parseArgs } from "node:util";
-import { type BenchResult, runBench, type Size, type TargetName } from "./bench.ts";
+import { type BenchResult, runBench, type Size } from "./bench.ts";
 import { BENCHES } from "./benches/mod.ts";
 import { saveResult } from "./results.ts";
+import { PEERS } from "./targets.ts";
 import { canPin, pinned } from "./support/cores.ts";
 import { describeResult } from "./table.ts";
 
@@ -19,11 +20,11 @@ const { values, positionals } = parseArgs({
     tiny: { type: "boolean", default: false },
     repetitions: { type: "string" },
     only: { type: "string" },
+    results: { type: "string" },
     child: { type: "boolean", default: false },
   },
 });
 const size: Size = values.tiny ? "tiny" : values.quick ? "quick" : "full";
-const repetitions = Number(values.repetitions ?? { full: 5, quick: 3, tiny: 1 }[size]);
 
 const chosen = positionals.length === 0 ? [...BENCHES.keys()] : positionals;
 const unknown = chosen.filter((name) => !BENCHES.has(name));
@@ -34,10 +35,18 @@ if (unknown.length > 0) {
 
 if (values.child) {
   const bench = BENCHES.get(chosen[0]!)!;
-  const only = values.only?.split(",") as TargetName[] | undefined;
+  const usual = {
+    full: bench.repetitions ?? 5,
+    quick: Math.min(bench.repetitions ?? 3, 3),
+    tiny: 1,
+  };
+  const repetitions = Number(values.repetitions ?? usual[size]);
+  // What keeps the benches from rotting installs no peers.
+  const own = size === "tiny" ? bench.targets.filter((name) => !PEERS.includes(name)) : undefined;
+  const only = values.only?.split(",") ?? own;
   const result: BenchResult = await runBench(bench, { size, repetitions, only });
   console.log(describeResult(result));
-  if (size !== "tiny") await saveResult(result, { size, repetitions });
+  await saveResult(result, { size, repetitions, folder: values.results });
   Deno.exit(0);
 }
 

@@ -17,11 +17,12 @@ export interface SavedResult extends BenchResult {
 
 const FOLDER = new URL("results/", import.meta.url);
 
-/** Writes a result, over the one before. */
+/** Writes a result into a folder, over the one before. */
 export async function saveResult(
   result: BenchResult,
-  how: { size: Size; repetitions: number },
+  { folder, ...how }: { size: Size; repetitions: number; folder?: string | undefined },
 ): Promise<void> {
+  const place = placeOf(folder);
   const saved: SavedResult = {
     ...result,
     ...how,
@@ -29,24 +30,29 @@ export async function saveResult(
     deno: Deno.version.deno,
     cores: navigator.hardwareConcurrency,
   };
-  await Deno.mkdir(FOLDER, { recursive: true });
+  await Deno.mkdir(place, { recursive: true });
   await Deno.writeTextFile(
-    new URL(`${result.name}.json`, FOLDER),
+    new URL(`${result.name}.json`, place),
     `${JSON.stringify(saved, null, 2)}\n`,
   );
 }
 
-/** Reads all results, by name of the bench. */
-export async function readResults(): Promise<Map<string, SavedResult>> {
+/** Reads all results of a folder, by name of the bench. */
+export async function readResults(folder?: string): Promise<Map<string, SavedResult>> {
+  const place = placeOf(folder);
   const results = new Map<string, SavedResult>();
   try {
-    for await (const { name } of Deno.readDir(FOLDER)) {
+    for await (const { name } of Deno.readDir(place)) {
       if (!name.endsWith(".json")) continue;
-      const saved: SavedResult = JSON.parse(await Deno.readTextFile(new URL(name, FOLDER)));
+      const saved: SavedResult = JSON.parse(await Deno.readTextFile(new URL(name, place)));
       results.set(saved.name, saved);
     }
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   return results;
+}
+
+function placeOf(folder: string | undefined): URL {
+  return folder === undefined ? FOLDER : new URL(`file://${folder}/`);
 }

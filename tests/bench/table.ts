@@ -3,17 +3,23 @@
  *
  * @module
  */
-import { type BenchResult, type Figure, type Goal, type Judged, valuesOf } from "./bench.ts";
-import type { TargetName } from "./bench.ts";
+import {
+  type BenchResult,
+  type Figure,
+  type Goal,
+  type Judged,
+  type TargetName,
+  valuesOf,
+} from "./bench.ts";
 import { median, ratio } from "./stats.ts";
 
-/** A bench's medians by target, what each is to `raw`, and its goals. */
+/** A bench's medians by target, what each is to the first, its reference, and its goals. */
 export function describeResult(result: BenchResult): string {
-  const names = Object.keys(result.samples) as TargetName[];
+  const names = Object.keys(result.samples);
   const count = Math.max(0, ...names.map((name) => result.samples[name]!.length));
-  const head = ["", ...names.flatMap((name) => name === "raw" ? [name] : [name, "to raw"])];
+  const head = ["", ...names.flatMap((name, at) => at === 0 ? [name] : [name, `to ${names[0]}`])];
   const rows = result.figures.flatMap((figure) => {
-    const cells = names.flatMap((name) => cellsOf(result, figure, name));
+    const cells = names.flatMap((name) => cellsOf(result, figure, name, names[0]!));
     return cells.some((cell) => cell !== "–") ? [[figure.unit, ...cells]] : [];
   });
   return [
@@ -56,11 +62,16 @@ export function textTable(rows: readonly (readonly string[])[]): string {
   ).join("\n");
 }
 
-function cellsOf({ samples }: BenchResult, figure: Figure, name: TargetName): string[] {
+function cellsOf(
+  { samples }: BenchResult,
+  figure: Figure,
+  name: TargetName,
+  first: TargetName,
+): string[] {
   const values = valuesOf(samples[name], figure.name);
   const own = values.length === 0 ? "–" : formatNumber(median(values), figure.digits);
-  if (name === "raw") return [own];
-  const reference = valuesOf(samples.raw, figure.name);
+  if (name === first) return [own];
+  const reference = valuesOf(samples[first], figure.name);
   const isComparable = values.length > 0 && values.length === reference.length;
   return [own, isComparable ? formatNumber(ratio(values, reference), 2) : "–"];
 }

@@ -8,6 +8,9 @@ import { peerModules } from "./support/peers.ts";
 import { Target } from "./support/target.ts";
 import { SECRET } from "./support/tokens.ts";
 
+/** Those that npm installs. */
+export const PEERS: readonly TargetName[] = ["ws", "socket.io"];
+
 /** What a server is started for. */
 export interface StartOptions {
   /** Callers wait until it is told to open. */

@@ -7,9 +7,10 @@
 import { type Bench, type Figures, LOADS, type Size, type TargetName } from "../bench.ts";
 import { median, percentile } from "../stats.ts";
 import { Crowd } from "../support/crowd.ts";
+import { messageLoad } from "../support/loads.ts";
+import { withFolder } from "../support/temp_folder.ts";
 import { tokens } from "../support/tokens.ts";
 import { LoadMeter } from "../support/usage.ts";
-import { textFrame, type Wire } from "../support/wire.ts";
 import { startOpen } from "../targets.ts";
 
 const CLIENTS = 64;
@@ -26,8 +27,7 @@ const LASTING = "/count 10000 5000";
 async function measure(name: TargetName, size: Size): Promise<Figures> {
   const threads = THREADS[size];
   const clients = size === "tiny" ? 4 : CLIENTS;
-  const folder = await Deno.makeTempDir({ prefix: "bench-" });
-  try {
+  return await withFolder(async (folder) => {
     await using target = await startOpen(name, { kvPath: `${folder}/chat.db` });
     const many = await acknowledged(name, { clients, threads, target });
     const one = await acknowledged(name, {
@@ -42,9 +42,7 @@ async function measure(name: TargetName, size: Size): Promise<Figures> {
       alone: median(one.ackMs),
       ...many.loads,
     };
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }
 
 interface Load {
@@ -60,46 +58,21 @@ async function acknowledged(
 ): Promise<{ count: number; elapsedMs: number; ackMs: number[]; loads: Figures }> {
   using crowd = new Crowd(name, target);
   await crowd.open(await tokens(clients, { subject: (index) => `${subject}-${index}` }));
+  const threadOf = (message: number): string => `t${message % threads}`;
   // A run in each thread, for the messages to wait behind.
-  if (name === "drawbridge") await play(crowd, threads, () => LASTING);
+  if (name === "drawbridge") {
+    await messageLoad(crowd, { count: threads, threadOf, textOf: () => LASTING });
+  }
   const meter = new LoadMeter(target.pid);
   const startedMs = performance.now();
-  const ackMs = await play(crowd, threads * PER_THREAD, (message) => `message ${message}`);
+  const ackMs = await messageLoad(crowd, {
+    count: threads * PER_THREAD,
+    threadOf,
+    textOf: (message) => `message ${message}`,
+  });
   const elapsedMs = performance.now() - startedMs;
   const { serverMs: _, ...loads } = meter.read();
   return { count: clients * threads * PER_THREAD, elapsedMs, ackMs, loads };
-
-  /** Each client sends its messages, each when the one before is acknowledged, its threads in turn. */
-  async function play(
-    crowd: Crowd,
-    messages: number,
-    textOf: (message: number) => string,
-  ): Promise<number[]> {
-    const ackMs: number[] = [];
-    const open = new Map(crowd.wires.map((wire) => [wire, { sent: 0, sentMs: 0 }]));
-    const send = (wire: Wire): void => {
-      const state = open.get(wire)!;
-      const id = `${messages}-${state.sent}`;
-      const text = textOf(state.sent);
-      const threadId = `t${state.sent % threads}`;
-      state.sent++;
-      state.sentMs = performance.now();
-      const message = { id, text };
-      wire.send(textFrame(JSON.stringify({ type: "message.send", id, threadId, message })));
-    };
-    await crowd.time((done) => {
-      let missing = messages * crowd.wires.length;
-      crowd.onFrame = (kind, _payload, wire) => {
-        if (kind !== "ack") return;
-        const state = open.get(wire)!;
-        ackMs.push(performance.now() - state.sentMs);
-        if (--missing === 0) done();
-        else if (state.sent < messages) send(wire);
-      };
-      for (const wire of crowd.wires) send(wire);
-    });
-    return ackMs;
-  }
 }
 
 /** The bench. */

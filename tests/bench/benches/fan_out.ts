@@ -38,8 +38,8 @@ async function measure(name: TargetName, size: Size): Promise<Figures> {
       arrivedAt[round] = performance.timeOrigin + performance.now();
       if (round === all - 1) done();
     };
-    const order = { do: "stream", ticks: all, perTick: 1, delta: "word ", pauseMs: PAUSE_MS };
-    void target.tell({ ...order, do: "stream" });
+    const order = { ticks: all, perTick: 1, delta: "word ", pauseMs: PAUSE_MS, tell: true };
+    void target.tell({ do: "stream", ...order });
   });
   const { serverMs, ...loads } = meter.read();
   const pushedAt = target.reports.flatMap((report) => report.event === "pushed" ? [report.at] : []);

@@ -5,6 +5,9 @@
  * @module
  */
 
+/** The thread that is streamed. */
+export const FOLLOWED = { subject: "crowd", threadId: "t" } as const;
+
 /** Sends chunks to all who follow. */
 export interface StreamOrder {
   readonly do: "stream";
@@ -14,16 +17,19 @@ export interface StreamOrder {
   readonly perTick: number;
   /** The text of each chunk. */
   readonly delta: string;
-  /** Wait before each tick, milliseconds; each is then reported. 0: none. */
+  /** Wait before each tick, milliseconds. 0: none. */
   readonly pauseMs: number;
+  /** Report each tick as `pushed`. */
+  readonly tell: boolean;
 }
 
 /** What a server can be told. */
-export type Command = { readonly do: "open" } | StreamOrder;
+export type Command = { readonly do: "open" | "count" } | StreamOrder;
 
 /** What a server tells; times are milliseconds since the epoch, with their fractions. */
 export type Report =
   | { readonly event: "listening"; readonly address: string }
+  | { readonly event: "counted"; readonly imports: number; readonly verifications: number }
   | { readonly event: "ready" | "streaming" | "pushed"; readonly at: number };
 
 /** Carries out the commands on stdin; the process ends with its input. */

@@ -7,15 +7,13 @@
  */
 import { setImmediate } from "node:timers";
 import { bootstrap } from "../../../lib/bootstrap.ts";
+import { TokenVerifier } from "../../../lib/auth/verifier.ts";
 import { loadConfig, secrets } from "../../../lib/config.ts";
 import { configureLogs } from "../../../lib/observe/log.ts";
 import { startServer } from "../../../lib/server.ts";
 import type { Services } from "../../../lib/services.ts";
 import { createApp } from "../../../routes/app.ts";
-import { type Command, control, report, type StreamOrder } from "./control.ts";
-
-/** Whose sockets follow the streamed thread, and that thread. */
-const FOLLOWED = { subject: "crowd", threadId: "t" };
+import { type Command, control, FOLLOWED, report, type StreamOrder } from "./control.ts";
 
 const held = Promise.withResolvers<void>();
 if (Deno.args.includes("--hold")) {
@@ -24,6 +22,25 @@ if (Deno.args.includes("--hold")) {
     value: async (path?: string) => {
       await held.promise;
       return await openKv(path);
+    },
+  });
+}
+
+/** Calls that no request may repeat. */
+const calls = { imports: 0, verifications: 0 };
+count(SubtleCrypto.prototype, "importKey", "imports");
+count(TokenVerifier.prototype, "verify", "verifications");
+
+function count<Method extends string>(
+  prototype: { [Name in Method]: (...args: never[]) => unknown },
+  method: Method,
+  as: keyof typeof calls,
+): void {
+  const original = prototype[method];
+  Object.defineProperty(prototype, method, {
+    value(...args: never[]): unknown {
+      calls[as]++;
+      return Reflect.apply(original, this, args);
     },
   });
 }
@@ -49,7 +66,7 @@ const server = startServer(config, {
 let runs = 0;
 
 /** Streams one run to all who have the thread open, as a run's execution does. */
-async function stream({ ticks, perTick, delta, pauseMs }: StreamOrder): Promise<void> {
+async function stream({ ticks, perTick, delta, pauseMs, tell }: StreamOrder): Promise<void> {
   const { fanOut, threads } = services!;
   const head = await threads.head(FOLLOWED);
   const topic = { ...FOLLOWED, generation: head!.generation };
@@ -62,10 +79,8 @@ async function stream({ ticks, perTick, delta, pauseMs }: StreamOrder): Promise<
   await new Promise<void>((resolve) => setImmediate(resolve));
   report({ event: "streaming", at: now() });
   for (let tick = 0; tick < ticks; tick++) {
-    if (pauseMs > 0) {
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
-      report({ event: "pushed", at: now() });
-    }
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    if (tell) report({ event: "pushed", at: now() });
     for (let chunk = 0; chunk < perTick; chunk++) {
       live.push(JSON.stringify({ type: "text-delta", id: "text-0", delta }));
     }
@@ -76,6 +91,7 @@ async function stream({ ticks, perTick, delta, pauseMs }: StreamOrder): Promise<
 
 control((command: Command) => {
   if (command.do === "open") held.resolve();
-  else void stream(command);
+  else if (command.do === "count") report({ event: "counted", ...calls });
+  else if (command.do === "stream") void stream(command);
 });
 report({ event: "listening", address: server.address });

@@ -54,14 +54,12 @@ export function report(record) {
 const now = () => performance.timeOrigin + performance.now();
 
 /** Streams chunks: `send` sends one to everybody. */
-async function stream({ ticks, perTick, delta, pauseMs }, send) {
+async function stream({ ticks, perTick, delta, pauseMs, tell }, send) {
   report({ event: "streaming", at: now() });
   let index = 0;
   for (let tick = 0; tick < ticks; tick++) {
-    if (pauseMs > 0) {
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
-      report({ event: "pushed", at: now() });
-    }
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    if (tell) report({ event: "pushed", at: now() });
     for (let count = 0; count < perTick; count++, index++) {
       const chunk = { type: "text-delta", id: "text-0", delta };
       send({ type: "chunk", threadId: "t", runId: "r", attempt: 1, index, chunk });

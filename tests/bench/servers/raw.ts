@@ -70,12 +70,12 @@ async function store(socket: WebSocket, subject: string, frame: SendFrame): Prom
 }
 
 /** Sends chunks, each in a frame of its own, stringified once for all who follow. */
-async function stream({ ticks, perTick, delta, pauseMs }: StreamOrder): Promise<void> {
+async function stream({ ticks, perTick, delta, pauseMs, tell }: StreamOrder): Promise<void> {
   report({ event: "streaming", at: performance.timeOrigin + performance.now() });
   let index = 0;
   for (let tick = 0; tick < ticks; tick++) {
     if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    if (pauseMs > 0) report({ event: "pushed", at: performance.timeOrigin + performance.now() });
+    if (tell) report({ event: "pushed", at: performance.timeOrigin + performance.now() });
     for (let chunk = 0; chunk < perTick; chunk++, index++) {
       const text = JSON.stringify({
         type: "chunk",
@@ -95,6 +95,6 @@ control((command: Command) => {
   if (command.do === "open") {
     report({ event: "ready", at: performance.timeOrigin + performance.now() });
     gate.resolve();
-  } else void stream(command);
+  } else if (command.do === "stream") void stream(command);
 });
 report({ event: "listening", address: `http://127.0.0.1:${server.addr.port}` });

@@ -94,6 +94,13 @@ export class Target implements AsyncDisposable {
     return (await this.#report(event, from)).at;
   }
 
+  /** How often it has imported a key and verified a token so far; of `drawbridge` only. */
+  async counts(): Promise<{ readonly imports: number; readonly verifications: number }> {
+    const from = this.#reports.length;
+    await this.tell({ do: "count" });
+    return await this.#report("counted", from);
+  }
+
   /** Kills it. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#ended) this.#child.kill("SIGKILL");
