@@ -7,6 +7,7 @@
 import { ConfigError, loadConfig, secrets } from "./lib/config.ts";
 import { describeVariables } from "./lib/config/variables.ts";
 import { configureLogs, flushLogs } from "./lib/observe/log.ts";
+import { Tracing } from "./lib/observe/tracing.ts";
 import { type RunningServer, startServer } from "./lib/server.ts";
 import { createApp } from "./routes/app.ts";
 
@@ -23,8 +24,14 @@ function start(): RunningServer {
   const environment = readEnvironment();
   try {
     const config = loadConfig(environment);
-    configureLogs({ json: config.log.json, secrets: secrets(config) });
+    const tracing = new Tracing();
+    configureLogs({
+      json: config.log.json,
+      secrets: secrets(config),
+      traceIds: () => tracing.ids(),
+    });
     return startServer(config, {
+      tracing,
       createApp,
       loadBootstrap: async () => (await import("./lib/bootstrap.ts")).bootstrap,
       onDeploy: environment.DENO_DEPLOYMENT_ID !== undefined,

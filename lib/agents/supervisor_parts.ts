@@ -4,6 +4,7 @@
  * @module
  */
 import type { FanOut } from "../chat/fan_out.ts";
+import type { Tracer } from "../observe/tracing.ts";
 import type { Bell } from "../threads/bell.ts";
 import type { ChunkLog } from "../threads/chunk_log.ts";
 import type { RunEnds } from "../threads/run_ends.ts";
@@ -44,4 +45,6 @@ export interface SupervisorParts {
     readonly messageBytes: number;
   };
   readonly events: SupervisorEvents;
+  /** Traces each run. */
+  readonly tracer?: Tracer;
 }

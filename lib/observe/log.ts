@@ -5,8 +5,10 @@
  * @module
  */
 import { configureSync, getLogger, type LogRecord } from "@logtape/logtape";
+import { currentRequestId } from "./log_context.ts";
 import { LineWriter } from "./log_writer.ts";
 import { isSensitiveName, REDACTED, Redactor } from "./redact.ts";
+import type { TraceIds } from "./tracing.ts";
 
 /** One record's data, by name. */
 export type LogProperties = Readonly<Record<string, unknown>>;
@@ -31,6 +33,8 @@ export interface LogOptions {
   readonly debug?: boolean;
   /** Values that are masked wherever they appear, such as `secrets(config)`. */
   readonly secrets?: readonly string[];
+  /** Names the span that is active, for `trace_id` and `span_id`. */
+  readonly traceIds?: () => TraceIds | null;
   /** Takes each line, without its line break. Default: stdout, without waiting for its reader. */
   readonly write?: (line: string) => void;
 }
@@ -54,7 +58,8 @@ export function configureLogs(options: LogOptions): void {
   const write = options.write ?? stdoutWriter(format);
   const sink = (record: LogRecord): void => {
     try {
-      write(format(describe(record, redactor)));
+      const line = describe(record, redactor);
+      write(format({ ...line, properties: { ...whereabouts(options), ...line.properties } }));
     } catch {
       // By contract a log that fails changes nothing, and there is nowhere to report it.
     }
@@ -92,6 +97,16 @@ interface LogLine {
   readonly msg: string;
   readonly logger: string;
   readonly properties: Readonly<Record<string, unknown>>;
+}
+
+/** Which request and which span the running code works for. */
+function whereabouts({ traceIds }: LogOptions): LogProperties {
+  const requestId = currentRequestId();
+  const ids = traceIds?.() ?? null;
+  return {
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(ids === null ? {} : { trace_id: ids.traceId, span_id: ids.spanId }),
+  };
 }
 
 function stdoutWriter(format: (line: LogLine) => string): (line: string) => void {
