@@ -15,7 +15,7 @@ import { logger } from "./observe/log.ts";
 import { MemoryGauge } from "./observe/memory.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { Tracing } from "./observe/tracing.ts";
-import { startupLogger } from "./observe/startup_log.ts";
+import { startupLogger, tellWaits } from "./observe/startup_log.ts";
 import type { BootstrapOptions, Bootstrapped, ServerContext } from "./server_context.ts";
 import type { Services } from "./services.ts";
 import { StartupBarrier } from "./startup/barrier.ts";
@@ -131,8 +131,15 @@ export function startServer(config: Config, options: ServerOptions): RunningServ
     const parts = { config, metrics, tracing, log, instanceId, onDeploy, services, keys };
     built = await bootstrap(parts);
     built.startup.onEvent(startupRecorder(metrics));
-    built.startup.onEvent(startupLogger(log));
-    if (services.state === "starting") built.startup.start();
+    const startupLog = logger("startup");
+    built.startup.onEvent(startupLogger(startupLog, { address, report: startupReport }));
+    if (services.state !== "starting") return;
+    built.startup.start();
+    // JSON is for machines, which look at /health/startup.
+    if (!config.log.json) {
+      const stopTelling = tellWaits(startupLog, { report: startupReport });
+      services.onState(({ to }) => to === "ready" || to === "draining" ? stopTelling() : undefined);
+    }
   });
   // Whoever started the server looks at it; until then it is no crash of its own.
   bootstrapped.catch(() => {});

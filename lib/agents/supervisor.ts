@@ -50,6 +50,7 @@ export class AgentSupervisor {
         maxAnswerBytes: limits.answerBytes,
         answer: (claim, signal) => this.#answer(claim, signal),
         onFirstChunk: events.onFirstChunk,
+        onFailed: ({ runId }, error) => events.onRunFailed?.(runId, error),
         onSaved: ({ thread }) => onChange(thread),
         onFault: events.onFault,
       },

@@ -4,6 +4,7 @@
  * @module
  */
 import type { FanOut } from "../chat/fan_out.ts";
+import type { AppError } from "../errors.ts";
 import type { Tracer } from "../observe/tracing.ts";
 import type { Bell } from "../threads/bell.ts";
 import type { ChunkLog } from "../threads/chunk_log.ts";
@@ -21,6 +22,8 @@ export interface SupervisorEvents extends Omit<RunPoolEvents, "onOrphan" | "onHe
   readonly onMessageStored: () => void;
   /** A run showed its first chunk, seconds after its start. */
   readonly onFirstChunk: (seconds: number) => void;
+  /** A run ended as `failed`, and why. */
+  readonly onRunFailed?: (runId: string, error: AppError) => void;
   /** A run was taken over. */
   readonly onTakeover: () => void;
 }

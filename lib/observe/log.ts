@@ -8,6 +8,7 @@ import { configureSync, getLogger, type LogRecord } from "@logtape/logtape";
 import { currentRequestId } from "./log_context.ts";
 import { LineWriter } from "./log_writer.ts";
 import { isSensitiveName, REDACTED, Redactor } from "./redact.ts";
+import { startupLine } from "./startup_lines.ts";
 import type { TraceIds } from "./tracing.ts";
 
 /** One record's data, by name. */
@@ -165,13 +166,15 @@ function formatJson({ properties, ...line }: LogLine): string {
 
 /** `12:00:00.000 INFO    startup  phase done  phase="store"`, a stack on lines of its own. */
 function formatReadable({ time, level, msg, logger, properties }: LogLine): string {
+  const head = `${time.slice(11, 23)} ${level.toUpperCase().padEnd(7)} ${logger.padEnd(10)}`;
+  const startup = startupLine(msg, properties);
+  if (startup !== null) return `${head} ${startup}`.replaceAll(UNPRINTABLE, " ");
   const stacks: string[] = [];
   const pairs = Object.entries(properties).map(([key, value]) => {
     if (!isDescribedError(value)) return `${key}=${JSON.stringify(value)}`;
     stacks.push(...describeStack(value));
     return `${key}=${JSON.stringify(value.message)}`;
   });
-  const head = `${time.slice(11, 23)} ${level.toUpperCase().padEnd(7)} ${logger.padEnd(10)}`;
   const text = [head, msg, ...pairs].join(" ").replaceAll(UNPRINTABLE, " ");
   return [text, ...stacks.map((line) => `    ${line.replaceAll(UNPRINTABLE, " ")}`)]
     .join("\n").slice(0, MAX_LINE_LENGTH);
