@@ -36,8 +36,8 @@ export interface LogOptions {
   readonly secrets?: readonly string[];
   /** Names the span that is active, for `trace_id` and `span_id`. */
   readonly traceIds?: () => TraceIds | null;
-  /** Takes each line, without its line break. Default: stdout, without waiting for its reader. */
-  readonly write?: (line: string) => void;
+  /** Takes each line, without its line break, and its level. Default: stdout, without waiting for its reader. */
+  readonly write?: (line: string, level: string) => void;
 }
 
 /** Longest line, UTF-16 units. A longer record is written without its properties. */
@@ -60,7 +60,8 @@ export function configureLogs(options: LogOptions): void {
   const sink = (record: LogRecord): void => {
     try {
       const line = describe(record, redactor);
-      write(format({ ...line, properties: { ...whereabouts(options), ...line.properties } }));
+      const properties = { ...whereabouts(options), ...line.properties };
+      write(format({ ...line, properties }), line.level);
     } catch {
       // By contract a log that fails changes nothing, and there is nowhere to report it.
     }

@@ -4,10 +4,11 @@
  *
  * @module
  */
-import type { LogProperties } from "./log.ts";
+/** A record's data. */
+type Properties = Readonly<Record<string, unknown>>;
 
 /** The text of a record's line; null for a record that is not a start-up's. */
-export function startupLine(msg: string, properties: LogProperties): string | null {
+export function startupLine(msg: string, properties: Properties): string | null {
   const { phase, attempts, attempt, timedOut, durationMs, retryAfterMs } = properties;
   const tries = Number(attempts) > 1 ? `after ${attempts} tries` : "";
   switch (msg) {
@@ -33,7 +34,7 @@ export function startupLine(msg: string, properties: LogProperties): string | nu
   }
 }
 
-function stateLine(properties: LogProperties, attempt: number): string {
+function stateLine(properties: Properties, attempt: number): string {
   const { state, durationMs, missing, address } = properties;
   if (state === "starting") return attempt > 1 ? `starting again, attempt ${attempt}` : "starting";
   if (state !== "ready") return String(state);

@@ -43,12 +43,21 @@ export interface ReceivedPoint {
   readonly buckets?: readonly (readonly [bound: number, count: number])[];
 }
 
+/** One log record. */
+export interface ReceivedLog {
+  readonly body: string;
+  readonly severity: string;
+  readonly traceId: string;
+}
+
 /** The collector. `await using` ends it. */
 export class OtlpReceiver implements AsyncDisposable {
   /** All spans so far. */
   readonly spans = new Feed<ReceivedSpan>();
   /** Each export of metrics, oldest first. */
   readonly exports = new Feed<readonly ReceivedMetric[]>();
+  /** All log records so far. */
+  readonly logs = new Feed<ReceivedLog>();
   /** Every body as it came. */
   readonly bodies: string[] = [];
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
@@ -108,6 +117,7 @@ export class OtlpReceiver implements AsyncDisposable {
     const body = JSON.parse(text);
     const { pathname } = new URL(request.url);
     if (pathname === "/v1/traces") { for (const span of spansOf(body)) this.spans.push(span); }
+    if (pathname === "/v1/logs") { for (const log of logsOf(body)) this.logs.push(log); }
     if (pathname === "/v1/metrics") this.exports.push(metricsOf(body));
     return Response.json({});
   }
@@ -133,6 +143,18 @@ function spansOf(body: Json): ReceivedSpan[] {
         links: span.links.map((link: Json) => link.spanId),
         error: span.status.code === 2 ? span.status.message : null,
         durationMs: Number(BigInt(span.endTimeUnixNano) - BigInt(span.startTimeUnixNano)) / 1e6,
+      }))
+    )
+  );
+}
+
+function logsOf(body: Json): ReceivedLog[] {
+  return body.resourceLogs.flatMap(({ scopeLogs }: Json) =>
+    scopeLogs.flatMap(({ logRecords }: Json) =>
+      logRecords.map(({ body, severityText, traceId }: Json): ReceivedLog => ({
+        body: body.stringValue,
+        severity: severityText,
+        traceId,
       }))
     )
   );

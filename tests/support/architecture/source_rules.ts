@@ -65,6 +65,8 @@ export function honoIsNotAugmented(path: string, source: string): string[] {
 
 /** What the product says goes through the log, where secrets are redacted and each record is one line. */
 export function nothingWritesToTheConsole(path: string, source: string): string[] {
+  // The log's own way to a platform that reads the console alone.
+  if (path === "lib/observe/log_console.ts") return [];
   return tokenize(source).flatMap((token, index, tokens) =>
     token.kind === "name" && token.text === "console" && tokens[index - 1]?.text !== "."
       ? [`${path}:${token.line} uses console; records go through the log`]
