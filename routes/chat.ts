@@ -14,7 +14,7 @@ import { WebSocketChannel } from "../lib/chat/socket.ts";
 import { AppError, toAppError } from "../lib/errors.ts";
 import { refusalOf } from "../lib/startup/refusal.ts";
 import type { ServerContext } from "../lib/server_context.ts";
-import { departureOf, INVALID_HOST, requestIdOf, type ServerEnv, urlOf } from "./context.ts";
+import { departureOf, describeRequest, INVALID_HOST, type ServerEnv, urlOf } from "./context.ts";
 import { problemOf } from "./problem.ts";
 
 /** An admitted caller as the gate describes it. */
@@ -44,11 +44,11 @@ const IDLE_TIMEOUT_SECONDS = 30;
  * the server after an upgrade.
  */
 export async function handleHandshake(
-  { req, var: { server } }: Pick<Context<ServerEnv>, "req" | "var">,
+  { req, var: { server, requestId } }: Pick<Context<ServerEnv>, "req" | "var">,
 ): Promise<Response> {
   const request = req.raw;
   const left = departureOf(request);
-  const requestId = requestIdOf(request.headers);
+  describeRequest(server.tracing, { requestId, method: request.method, route: "/ws" });
   const refuse = (error: AppError, headers?: Readonly<Record<string, string>>): Response => {
     server.metrics.record("gate_refusals_total", { code: error.code });
     left.decided();
@@ -175,6 +175,7 @@ function open(channel: WebSocketChannel, opening: Opening): ChatSession | null {
     waitedMs,
     limits: server.config.limits,
     events: sessionEvents(server, requestId),
+    tracer: server.tracing,
   });
   connection.register(session);
   return session;

@@ -6,6 +6,7 @@
 import type { Principal } from "../auth/principal.ts";
 import { AppError, type ErrorCode, ERRORS, type ErrorShape, toAppError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
+import type { Tracer } from "../observe/tracing.ts";
 import type { Services } from "../services.ts";
 import type { Ready } from "../startup/barrier.ts";
 import { UnknownCommitError } from "../threads/store.ts";
@@ -40,6 +41,7 @@ export interface SessionOptions {
   readonly waitedMs: number;
   readonly limits: Limits;
   readonly events: SessionEvents;
+  readonly tracer?: Tracer;
 }
 
 /** Longest timer of the platform, milliseconds (a 32-bit integer). */
@@ -87,6 +89,7 @@ export class ChatSession {
       outlet: this.#outlet,
       send: (frame) => this.#send(frame),
       refresh: (refreshed) => this.#refresh(refreshed),
+      tracer: options.tracer,
     });
   }
 

@@ -170,11 +170,13 @@ export class Metrics {
     for (const sink of this.#sinks) sink(sample);
   }
 
-  /** Attaches a sink. The first gets all that was recorded before. */
-  attach(sink: MetricsSink): void {
-    for (const sample of this.#kept ?? []) sink(sample);
+  /** Attaches sinks. The first that are attached get all that was recorded before. */
+  attach(...sinks: readonly MetricsSink[]): void {
+    for (const sample of this.#kept ?? []) {
+      for (const sink of sinks) sink(sample);
+    }
     this.#kept = null;
-    this.#sinks.push(sink);
+    this.#sinks.push(...sinks);
   }
 
   /** Before any sink, the newest samples are kept, within a bound. */
