@@ -52,7 +52,10 @@ export interface RunningServer {
 const TCP_BACKLOG = 4_096;
 
 /** Time between two looks at resident memory, milliseconds. */
-const MEMORY_LOOK_MS = 1_000;
+const MEMORY_LOOK_MS = 500;
+
+/** Unread bytes from which on the end of a socket frees anything worth it. */
+const SHED_FROM_BYTES = 16_384;
 
 /** Time for close frames to be answered before the listener stops, milliseconds. */
 const CLOSE_GRACE_MS = 600;
@@ -131,8 +134,13 @@ export function startServer(config: Config, options: ServerOptions): RunningServ
   // Whoever started the server looks at it; until then it is no crash of its own.
   bootstrapped.catch(() => {});
 
+  let wasOver = false;
   const memoryTimer = setInterval(() => {
-    if (memory.over) metrics.record("slow_consumers_total", {}, connections.shedHeaviest());
+    // What the first look met may be garbage, which is about to go.
+    if (memory.over && wasOver) {
+      metrics.record("slow_consumers_total", {}, connections.shedHeaviest(SHED_FROM_BYTES));
+    }
+    wasOver = memory.over;
   }, MEMORY_LOOK_MS);
   Deno.unrefTimer(memoryTimer);
 
