@@ -61,6 +61,7 @@ export class ChatSession {
   /** Frames are handled one after another, so that answers come in order. */
   #handling: Promise<void> = Promise.resolve();
   #closed = false;
+  #failed = false;
 
   private constructor(
     services: Services,
@@ -200,11 +201,18 @@ export class ChatSession {
 
   /** Something that nobody foresaw, or whose outcome nobody knows: no answer, and an end. */
   #fail(error: unknown): void {
-    this.#options.events.onFault(error);
+    // To tell of it may fail in its turn.
+    if (this.#failed) return;
+    this.#failed = true;
     // Of an unknown commit nothing may be said: the client sends it again.
     const unknown = error instanceof UnknownCommitError;
     const shown = unknown ? new AppError("SERVICE_UNAVAILABLE") : toAppError(error);
-    this.#send(errorFrame(shown));
+    try {
+      this.#options.events.onFault(error);
+      this.#send(errorFrame(shown));
+    } catch {
+      // Nothing is left to tell it to. The socket ends all the same, and nothing else.
+    }
     this.#closeWith(shown.code);
   }
 
