@@ -21,6 +21,7 @@ import { supervisorRecorder } from "./observe/supervisor_recorder.ts";
 import { Bell } from "./threads/bell.ts";
 import { ChunkLog } from "./threads/chunk_log.ts";
 import { GroupedStore } from "./threads/group_commit.ts";
+import { Heads } from "./threads/heads.ts";
 import { checkKvConnect } from "./threads/kv_connect.ts";
 import { KvStore } from "./threads/kv_store.ts";
 import { RunEnds } from "./threads/run_ends.ts";
@@ -170,13 +171,14 @@ function threadParts(
   const threads = new ThreadLog(store);
   const chunks = new ChunkLog(store);
   const bell = new Bell(store, instanceId);
+  const heads = new Heads();
   return {
     threads,
     chunks,
     bell,
     removal: new ThreadRemoval(store),
-    runs: new RunLog(store, instanceId),
-    ends: new RunEnds(store, instanceId),
+    runs: new RunLog(store, instanceId, heads),
+    ends: new RunEnds(store, instanceId, heads),
     reader: new ThreadReader({ store, threads, chunks, fanOut, bell }),
   };
 }
