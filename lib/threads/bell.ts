@@ -26,6 +26,9 @@ export interface BellEvents {
 /** Time between two looks at the notes besides the bell, should a watch have broken, milliseconds. */
 const LOOK_MS = 2_000;
 
+/** Rest behind changes that were told of, milliseconds: those that come meanwhile are told together. */
+const RING_GAP_MS = 20;
+
 /** Notes taken at once. */
 const MAX_NOTES = 500;
 
@@ -118,7 +121,10 @@ export class Bell {
   }
 
   async #tellUntilQuiet(): Promise<void> {
-    while (this.#ringer.isRung) await this.#quietly(() => this.#ringer.tell());
+    while (this.#ringer.isRung) {
+      await this.#quietly(() => this.#ringer.tell());
+      await this.#pause(RING_GAP_MS);
+    }
     this.#isTelling = false;
   }
 
