@@ -36,8 +36,8 @@ import { StoreProbe } from "./observe/store_probe.ts";
 /** Longest wait of a run for a model that is still being loaded, milliseconds. */
 const MODEL_WAIT_MS = 5_000;
 
-/** Commits under way at once to a database behind the network, which works on several. */
-const REMOTE_COMMITS = 8;
+/** Commits under way at once, and reads, to a database behind the network, which works on several. */
+const REMOTE_LANES = 8;
 
 /** Prepares the start-up; nothing happens before it is started. */
 export function bootstrap(options: BootstrapOptions): Bootstrapped {
@@ -79,7 +79,7 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
         onAvailability: (available, error) =>
           available ? log.info("The store is back") : log.error("The store is lost", { error }),
       });
-      const store = new GroupedStore(database, { lanes: remote ? REMOTE_COMMITS : 1 });
+      const store = new GroupedStore(database, { lanes: remote ? REMOTE_LANES : 1 });
       try {
         await store.probe();
         signal.throwIfAborted();
