@@ -23,6 +23,7 @@ import { supervisorRecorder } from "./observe/supervisor_recorder.ts";
 import { Bell } from "./threads/bell.ts";
 import { ChunkLog } from "./threads/chunk_log.ts";
 import { GroupedStore } from "./threads/group_commit.ts";
+import { Heads } from "./threads/heads.ts";
 import { checkKvConnect } from "./threads/kv_connect.ts";
 import { KvStore } from "./threads/kv_store.ts";
 import { RunEnds } from "./threads/run_ends.ts";
@@ -37,8 +38,8 @@ import { StoreProbe } from "./observe/store_probe.ts";
 /** Longest wait of a run for a model that is still being loaded, milliseconds. */
 const MODEL_WAIT_MS = 5_000;
 
-/** Commits under way at once to a database behind the network, which works on several. */
-const REMOTE_COMMITS = 8;
+/** Commits under way at once, and reads, to a database behind the network, which works on several. */
+const REMOTE_LANES = 8;
 
 /** Prepares the start-up; nothing happens before it is started. */
 export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
@@ -80,7 +81,7 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
         onAvailability: (available, error) =>
           available ? log.info("The store is back") : log.error("The store is lost", { error }),
       });
-      const store = new GroupedStore(database, { lanes: remote ? REMOTE_COMMITS : 1 });
+      const store = new GroupedStore(database, { lanes: remote ? REMOTE_LANES : 1 });
       try {
         await store.probe();
         signal.throwIfAborted();
@@ -196,13 +197,14 @@ function threadParts(
   const threads = new ThreadLog(store);
   const chunks = new ChunkLog(store);
   const bell = new Bell(store, instanceId);
+  const heads = new Heads();
   return {
     threads,
     chunks,
     bell,
     removal: new ThreadRemoval(store),
-    runs: new RunLog(store, instanceId),
-    ends: new RunEnds(store, instanceId),
+    runs: new RunLog(store, instanceId, heads),
+    ends: new RunEnds(store, instanceId, heads),
     reader: new ThreadReader({ store, threads, chunks, fanOut, bell }),
   };
 }

@@ -8,6 +8,7 @@
 import { AppError } from "../errors.ts";
 import { STORE_DEADLINE_MS } from "../limits.ts";
 import { Batch, type BatchItem, batchItem, merge } from "./commit_batch.ts";
+import { GroupedReads } from "./group_reads.ts";
 import {
   type Commit,
   type KeyPart,
@@ -21,8 +22,8 @@ import {
 /** How a {@linkcode GroupedStore} groups. */
 export interface GroupedStoreOptions {
   /**
-   * Commits under way at once. One for SQLite, which writes one at a time; more
-   * for a database that is far away and works on several.
+   * Commits under way at once, and as many reads of single keys. One for SQLite, which Deno asks
+   * one thing at a time; more for a database that is far away and works on several.
    */
   readonly lanes?: number;
   /** Milliseconds that a commit may wait before it is sent. */
@@ -38,7 +39,7 @@ interface Member extends BatchItem {
 }
 
 /**
- * A {@linkcode Store} that joins commits. Owns `store` and closes it. To each
+ * A {@linkcode Store} that joins commits, and reads of single keys. Owns `store` and closes it. To each
  * caller a commit is what it was: its own checks decide, its own outcome is
  * told, after it is durable.
  */
@@ -47,6 +48,7 @@ export class GroupedStore implements Store {
   readonly #lanes: number;
   readonly #deadlineMs: number;
   readonly #nowMs: () => number;
+  readonly #reads: GroupedReads;
   #underWay = 0;
   /** First come, first served. */
   #waiting: Member[] = [];
@@ -56,6 +58,7 @@ export class GroupedStore implements Store {
   constructor(store: Store, options: GroupedStoreOptions = {}) {
     this.#store = store;
     this.#lanes = options.lanes ?? 1;
+    this.#reads = new GroupedReads(store, this.#lanes);
     this.#deadlineMs = options.deadlineMs ?? STORE_DEADLINE_MS;
     this.#nowMs = options.nowMs ?? (() => performance.now());
   }
@@ -65,7 +68,7 @@ export class GroupedStore implements Store {
   }
 
   get<T>(key: StoreKey<T>): Promise<Stored<T>> {
-    return this.#store.get(key);
+    return this.#reads.get(key);
   }
 
   getMany<const Keys extends readonly StoreKey<unknown>[]>(
