@@ -13,6 +13,7 @@ import { UnknownCommitError } from "../threads/store.ts";
 import { CLOSES } from "./close_codes.ts";
 import { FrameBudget } from "./frame_budget.ts";
 import { FrameHandlers } from "./frame_handlers.ts";
+import { isLonger } from "./frame_size.ts";
 import { PacedOutlet } from "./paced_outlet.ts";
 import {
   type ClientFrame,
@@ -246,12 +247,4 @@ export class ChatSession {
     const shape: ErrorShape = ERRORS[code];
     this.close(shape.closeCode ?? 1011, shape.closeReason ?? "");
   }
-}
-
-const encoder = new TextEncoder();
-
-/** Whether a text is longer than so many bytes of UTF-8. Most are told by their length alone. */
-function isLonger(text: string, bytes: number): boolean {
-  if (text.length > bytes) return true;
-  return text.length * 3 > bytes && encoder.encode(text).length > bytes;
 }

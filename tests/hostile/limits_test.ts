@@ -192,7 +192,7 @@ Deno.test({
         const answer = await client.request({ type: "message.send", threadId, message });
         return answer.type === "error" ? [answer.code, answer.retryable] : answer.type;
       };
-      const refused = ["TOO_MANY_RUNS", true];
+      const refused: Awaited<ReturnType<typeof run>> = ["TOO_MANY_RUNS", true];
       assertEquals(await run(alice, "t1"), "ack");
       assertEquals(await run(alice, "t2"), "ack");
       assertEquals(await run(alice, "t3"), refused);
