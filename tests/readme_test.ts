@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { parse } from "yaml";
 import { BREAKER_FAILURES, BREAKER_OPEN_MS } from "../lib/agents/resilience.ts";
 import {
   clientFrameSchemas,
@@ -11,6 +12,7 @@ import { describeVariables } from "../lib/config/variables.ts";
 import { ERROR_NOTES } from "../lib/error_notes.ts";
 import { AppError, type ErrorCode, ERRORS, type ErrorShape } from "../lib/errors.ts";
 import * as limits from "../lib/limits.ts";
+import { type MetricDefinition, METRICS } from "../lib/observe/metrics.ts";
 import { LEASE_MS } from "../lib/threads/thread_edit.ts";
 import { problemOf } from "../routes/problem.ts";
 import {
@@ -23,6 +25,7 @@ import {
   variablesTable,
 } from "./support/config_table.ts";
 import { orHang } from "./support/feed.ts";
+import { World } from "./support/in_process.ts";
 import { needs } from "./support/permissions.ts";
 import { needsServer, ServerProcess } from "./support/server_process.ts";
 
@@ -79,6 +82,50 @@ Deno.test({
 });
 
 Deno.test({
+  ...withReadme("README's table of metrics is the code's"),
+  async fn() {
+    const rows = await rowsUnder(["`drawbridge_…`", "Kind", "Labels", "Meaning"]);
+    assertEquals(
+      rows,
+      Object.entries<MetricDefinition>(METRICS).map(([name, { kind, labels, help }]) => [
+        `\`${name}\``,
+        kind,
+        labels.map((label) => `\`${label}\``).join(", "),
+        help,
+      ]),
+    );
+  },
+});
+
+Deno.test({
+  ...withReadme(
+    "README's manifest probes routes that exist, outlives a drain, and sets known variables",
+  ),
+  async fn() {
+    const blocks = [...(await readme()).matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text]) =>
+      parse(text!)
+    );
+    const { spec } = blocks.find(({ kind }) => kind === "Deployment").spec.template;
+    const [container] = spec.containers;
+    const probes = ["startupProbe", "readinessProbe", "livenessProbe"] as const;
+    await using world = await World.open();
+    for (const probe of probes) {
+      const { path } = container[probe].httpGet;
+      const response = await world.request(path, { sub: null });
+      assertEquals([path, response.status], [path, 200]);
+      await response.body?.cancel();
+    }
+    assert(spec.terminationGracePeriodSeconds * 1_000 > limits.DRAIN_DEADLINE_MS);
+    assert(container.readinessProbe.timeoutSeconds * 1_000 > limits.STORE_DEADLINE_MS);
+    const known = describeVariables().map(({ name }) => name);
+    const set = container.env.map(({ name }: { name: string }) => name);
+    assertEquals(set.filter((name: string) => !known.includes(name)), []);
+    const memory = Number.parseInt(container.resources.limits.memory) * 1_048_576;
+    assert(memory > limits.DEFAULT_LIMITS.memoryBytes);
+  },
+});
+
+Deno.test({
   ...withReadme("README names no error code, variable or constant that the code does not have"),
   async fn() {
     const names = (await readme()).match(/\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b(?!\*|_)/g) ?? [];
@@ -86,6 +133,7 @@ Deno.test({
       ...Object.keys(ERRORS),
       ...describeVariables().map(({ name }) => name),
       ...Object.keys(limits),
+      ...RUNTIMES,
     ]);
     assertEquals([...new Set(names)].filter((name) => !known.has(name)), []);
   },
@@ -178,6 +226,14 @@ Deno.test({
 });
 
 const ROOT = new URL("../", import.meta.url);
+
+/** Variables that the runtime reads by itself. */
+const RUNTIMES: readonly string[] = [
+  "OTEL_DENO",
+  "OTEL_EXPORTER_OTLP_ENDPOINT",
+  "OTEL_EXPORTER_OTLP_PROTOCOL",
+  "OTEL_SERVICE_NAME",
+];
 
 /** A line of a session: `>` went to the server, `<` came from it. */
 interface ShownFrame {

@@ -79,11 +79,11 @@ export class Connections {
 
   /**
    * Closes the sessions whose readers have left most unread, an eighth of them and at least one;
-   * returns how many.
+   * returns how many. Those with less than `leastBytes` stay: it is under way to a reader that reads.
    */
-  shedHeaviest(): number {
+  shedHeaviest(leastBytes = 1): number {
     const heaviest = [...this.#sessions]
-      .filter(({ unsentBytes }) => unsentBytes > 0)
+      .filter(({ unsentBytes }) => unsentBytes >= leastBytes)
       .sort((a, b) => b.unsentBytes - a.unsentBytes);
     const shed = heaviest.slice(0, Math.ceil(heaviest.length / 8));
     const { code, reason } = CLOSES.slowConsumer;

@@ -30,8 +30,8 @@ interface PublishedResponse {
   readonly content?: Readonly<Record<string, Json>>;
 }
 
-/** Parts of the chat page, which is for browsers and not published. */
-const ASSET = /\.(?:js|css|svg|png|ico|woff2|webmanifest|map|txt)$/;
+/** Files of the chat page, which is for browsers and not published. */
+const ASSET = /^\/(?:assets\/|favicon\.ico$)/;
 
 /** Nobody reads the answer to a client that has left. */
 const GONE = 499;

@@ -6,7 +6,7 @@
  */
 import { orHang } from "./feed.ts";
 import { asPublished } from "./published.ts";
-import { type AskedFor, assertPublished } from "./published_http.ts";
+import { type Answered, type AskedFor, assertPublished } from "./published_http.ts";
 
 /** One request. */
 export interface RawRequest {
@@ -102,18 +102,33 @@ export class RawSocket implements Disposable {
 
   /** Reads one response with its body. To a request that was sent as one it must be a published one. */
   async response(): Promise<RawResponse> {
+    const { status, headers } = await this.#head();
+    const isBodiless = status === 101 || status === 204 || status === 304;
+    const bytes = isBodiless ? new Uint8Array(0) : await this.#body(headers);
+    const body = new TextDecoder().decode(bytes);
+    this.#assertPublished({ status, headers, body });
+    return { status, headers, body };
+  }
+
+  /** Reads a response up to its body, which may have no end. */
+  async head(): Promise<Omit<RawResponse, "body">> {
+    const head = await this.#head();
+    this.#assertPublished({ ...head, body: null });
+    return head;
+  }
+
+  #assertPublished(answered: Answered): void {
+    const asked = this.#asked.shift();
+    if (asked !== undefined) assertPublished(asked, answered);
+  }
+
+  async #head(): Promise<Omit<RawResponse, "body">> {
     const [statusLine = "", ...lines] = (await this.#through("\r\n\r\n")).trimEnd().split("\r\n");
     const headers = new Headers(lines.map((line): [string, string] => {
       const colon = line.indexOf(":");
       return [line.slice(0, colon), line.slice(colon + 1).trim()];
     }));
-    const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(statusLine)?.[1]);
-    const isBodiless = status === 101 || status === 204 || status === 304;
-    const body = isBodiless ? new Uint8Array(0) : await this.#body(headers);
-    const response = { status, headers, body: new TextDecoder().decode(body) };
-    const asked = this.#asked.shift();
-    if (asked !== undefined) assertPublished(asked, response);
-    return response;
+    return { status: Number(/^HTTP\/1\.1 (\d{3})/.exec(statusLine)?.[1]), headers };
   }
 
   /** Sends one masked text frame. */
