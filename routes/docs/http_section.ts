@@ -14,13 +14,15 @@ export interface ShownApi {
   readonly components: { readonly schemas: Readonly<Record<string, JsonSchema>> };
 }
 
-interface ShownOperation {
+/** One operation of it. */
+export interface ShownOperation {
   readonly parameters?: readonly (JsonSchema & { name: string; schema: JsonSchema })[];
   readonly requestBody?: { content: Record<string, { schema: JsonSchema }> };
   readonly responses: Readonly<Record<string, { content?: Record<string, ShownMedia> }>>;
 }
 
-interface ShownMedia {
+/** One media type of an answer. */
+export interface ShownMedia {
   readonly schema: JsonSchema;
 }
 

@@ -15,13 +15,15 @@ export interface ShownChat {
   readonly components: { readonly messages: Readonly<Record<string, ShownMessage>> };
 }
 
-interface ShownAction {
+/** One operation of it. */
+export interface ShownAction {
   readonly action: "receive" | "send";
   readonly reply?: { readonly messages: readonly { readonly $ref: string }[] };
   readonly "x-error-codes"?: readonly ErrorCode[];
 }
 
-interface ShownMessage {
+/** One message of it. */
+export interface ShownMessage {
   readonly name: string;
   readonly summary: string;
   readonly payload: JsonSchema;
