@@ -18,6 +18,9 @@ export type Block =
 /** Longest block, characters; a longer one is cut, so that it is read in time and no element holds it all. */
 const MAX_BLOCK = { code: 32_000, markdown: 10_000 } as const;
 
+/** Most lines of a block of Markdown: each may be an element of its own. */
+const MAX_LINES = 400;
+
 const FENCE = /^( {0,3})(`{3,}|~{3,})([^`\n]*)$/;
 const LIST_ITEM = /^ {0,3}(?:[-*+]|\d{1,9}[.)])(?:\s|$)/;
 const HEADING = /^ {0,3}#{1,6}(?:\s|$)/;
@@ -107,8 +110,10 @@ export class BlockSplitter {
     const own = indent === 0 ? line : line.replace(new RegExp(`^ {0,${indent}}`), "");
     this.#lines.push(own);
     this.#length += own.length + 1;
-    const longest = this.#fence === null ? MAX_BLOCK.markdown : MAX_BLOCK.code;
-    if (this.#length >= longest) this.#cut();
+    const isLong = this.#fence === null
+      ? this.#length >= MAX_BLOCK.markdown || this.#lines.length >= MAX_LINES
+      : this.#length >= MAX_BLOCK.code;
+    if (isLong) this.#cut();
   }
 
   /** Ends the block, and goes on with another of its kind. */

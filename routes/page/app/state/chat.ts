@@ -5,6 +5,7 @@
  */
 /// <reference lib="dom" />
 import { type ReadonlySignal, signal } from "@preact/signals";
+import type { AssistantEntry, Entry } from "../../../../lib/chat/protocol.ts";
 import { DrawbridgeClient } from "../../../../lib/client/mod.ts";
 import { Api } from "./api.ts";
 import { ConnectionWatch } from "./connection.ts";
@@ -26,6 +27,9 @@ export interface Home {
 
 /** Most conversations that are followed at once; further ones are opened anew when they are shown. */
 const MAX_OPEN = 6;
+
+/** Age up to which an answer is new, milliseconds. */
+const RECENT_MS = 10_000;
 
 /** One signed-in page, from its first connect to its sign-out. */
 export class Chat {
@@ -89,7 +93,6 @@ export class Chat {
     home?.sender.discardThread(id);
     home?.drafts.write(id, "");
     if (this.#conversation.value?.id !== id) return;
-    history.replaceState(null, "", location.pathname);
     this.#show(newThreadId());
   }
 
@@ -115,7 +118,7 @@ export class Chat {
     }
     const { subject, limits } = session;
     const storage = pageStorage();
-    const threads = new ThreadList(this.#api, subject);
+    const threads = new ThreadList(this.#api, subject, (id) => this.#gone(id));
     const sender = new Sender(this.#client, storage, subject);
     const drafts = new Drafts(storage, subject);
     this.#home.value = { subject, threads, sender, drafts, messageBytes: limits.messageBytes };
@@ -126,10 +129,22 @@ export class Chat {
     void threads.refresh();
   }
 
+  /** Deleted elsewhere. What waits to be sent to it would make it anew, and stays. */
+  #gone(id: string): void {
+    const isAwaited = this.#home.value?.sender.items.value.some(({ threadId }) => threadId === id);
+    if (!isAwaited) this.forget(id);
+  }
+
   #show(id: string): void {
+    // A new thread has its address at once, so that its draft is found after a reload.
+    if (threadInAddress() !== id) history.replaceState(null, "", `#${id}`);
     const known = this.#open.get(id);
     const conversation = known ?? new Conversation(this.#client, id, {
-      onEntry: () => this.#home.value?.threads.changed(),
+      onEntry: (entry) => {
+        this.#home.value?.threads.changed();
+        // How an answer ended says something of the model.
+        if (isAnswer(entry) && isNew(entry)) void this.connection.look();
+      },
     });
     this.#open.delete(id);
     this.#open.set(id, conversation);
@@ -142,6 +157,15 @@ export class Chat {
       this.#open.delete(other);
     }
   }
+}
+
+function isAnswer(entry: Entry): entry is AssistantEntry {
+  return entry.kind === "message" && entry.role === "assistant";
+}
+
+/** Of the history nothing is learnt. */
+function isNew({ createdAt }: AssistantEntry): boolean {
+  return Date.now() - Date.parse(createdAt) < RECENT_MS;
 }
 
 /** The thread that the address names. */

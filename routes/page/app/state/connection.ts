@@ -19,6 +19,9 @@ export interface ToldPhases {
 /** Time between two looks at the server's health while it is connected, milliseconds. */
 const HEALTH_MS = 15_000;
 
+/** The same while something is lost. */
+const LOST_MS = 4_000;
+
 /** Longest wait for a health document, milliseconds. */
 const TIMEOUT_MS = 5_000;
 
@@ -32,7 +35,7 @@ export class ConnectionWatch {
   readonly #wasReady = signal(false);
   readonly #lost = signal<readonly string[]>([]);
   readonly #over = new AbortController();
-  readonly #looks: ReturnType<typeof setInterval>;
+  #looks: ReturnType<typeof setTimeout> | undefined;
 
   /** Watches until it is closed. */
   constructor(client: DrawbridgeClient, api: Api) {
@@ -40,7 +43,7 @@ export class ConnectionWatch {
     this.#api = api;
     this.#state.value = client.state;
     this.#over.signal.addEventListener("abort", client.subscribe((state) => this.#take(state)));
-    this.#looks = setInterval(() => void this.look(), HEALTH_MS);
+    this.#plan();
     const { signal } = this.#over;
     addEventListener("online", () => client.hurry(), { signal });
     document.addEventListener("visibilitychange", () => {
@@ -78,19 +81,27 @@ export class ConnectionWatch {
   /** Asks for the server's health now. */
   async look(): Promise<void> {
     const { kind } = this.#state.value;
-    if (document.hidden || (kind !== "ready" && kind !== "degraded")) return;
+    if (document.hidden || (kind !== "ready" && kind !== "degraded")) return this.#plan();
     try {
       const lost = lostServices(await this.#document("/health"));
       if (lost.join() !== this.#lost.value.join()) this.#lost.value = lost;
     } catch {
       // The socket tells whether the server is there.
     }
+    this.#plan();
+  }
+
+  #plan(): void {
+    clearTimeout(this.#looks);
+    if (this.#over.signal.aborted) return;
+    const waitMs = this.#lost.value.length > 0 ? LOST_MS : HEALTH_MS;
+    this.#looks = setTimeout(() => void this.look(), waitMs);
   }
 
   /** Watches no more. */
   close(): void {
     this.#over.abort();
-    clearInterval(this.#looks);
+    clearTimeout(this.#looks);
   }
 
   #take(state: ClientState): void {
@@ -102,9 +113,7 @@ export class ConnectionWatch {
       this.#phases.value = null;
       this.#lost.value = state.session.degraded;
     }
-    if (state.kind === "reconnecting" && state.error === null && !state.end?.wasOpen) {
-      void this.#diagnose();
-    }
+    if (state.kind === "reconnecting" && !state.end?.wasOpen) void this.#diagnose();
   }
 
   async #diagnose(): Promise<void> {

@@ -76,21 +76,40 @@ function reconnecting(
   { error, end }: Extract<ClientState, { kind: "reconnecting" }>,
   diagnosis: Diagnosis | null,
 ): ConnectionView {
+  // No socket was made: there was no token for one.
+  if (end === null) return withoutToken(diagnosis);
   if (error !== null) return ofCode(error.code);
-  if (end?.code === 1012) {
+  if (end.code === 1012) {
     return calm("Reconnecting", "The server restarts. Answers go on where they were.");
   }
-  if (end?.code === 1013) {
+  if (end.code === 1013) {
     return calm("Reconnecting", "This device was too slow to read along. Nothing is lost.");
   }
-  if (end?.code === 4429) return ofCode("RATE_LIMITED");
-  if (end?.code === 4401) return ofCode("TOKEN_EXPIRED");
-  if (end?.wasOpen) {
+  if (end.code === 4429) return ofCode("RATE_LIMITED");
+  if (end.code === 4401) return ofCode("TOKEN_EXPIRED");
+  if (end.wasOpen) {
     return calm("Reconnecting", "The connection was lost. Nothing is lost with it.");
   }
   return diagnosis === null
     ? calm("Reconnecting", "The server does not let this page in yet. Asking why.")
     : diagnosed(diagnosis);
+}
+
+function withoutToken(diagnosis: Diagnosis | null): ConnectionView {
+  switch (diagnosis?.kind) {
+    case "offline":
+    case "unreachable":
+    case "starting":
+      return diagnosed(diagnosis);
+    case undefined:
+      return calm("Reconnecting", "Asking for a new session.");
+    default:
+      return warn(
+        "Your session cannot be renewed",
+        "Whoever signs you in does not answer. The page keeps trying.",
+        "try-now",
+      );
+  }
 }
 
 function diagnosed(diagnosis: Diagnosis): ConnectionView {

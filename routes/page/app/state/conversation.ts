@@ -5,6 +5,7 @@
  */
 import { batch, type ReadonlySignal, signal } from "@preact/signals";
 import { AnswerFolder } from "../../../../lib/agents/fold.ts";
+import type { Entry } from "../../../../lib/chat/protocol.ts";
 import {
   type DrawbridgeClient,
   DrawbridgeError,
@@ -20,7 +21,7 @@ type FoldedChunk = Parameters<AnswerFolder["add"]>[0];
 /** What a conversation tells. */
 export interface ConversationEvents {
   /** The log has grown: the list of threads is not what it was. */
-  readonly onEntry: () => void;
+  readonly onEntry: (entry: Entry) => void;
 }
 
 /** Follows one thread until it is closed. */
@@ -102,7 +103,7 @@ export class Conversation {
         this.#phase.value = "open";
         this.#showEntries();
         if (entry.kind === "run.started") this.#watch(this.thread.run(entry.runId));
-        this.#events.onEntry();
+        this.#events.onEntry(entry);
       }
     } catch (error) {
       this.#ended(error);

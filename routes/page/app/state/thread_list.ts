@@ -31,13 +31,18 @@ export class ThreadList {
     hasFailed: false,
   });
   readonly #channel: BroadcastChannel;
+  readonly #onGone: (id: string) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #reads = 0;
   #isOwnChange = false;
 
-  /** The list of `subject`, whose other pages in this browser are told of changes. */
-  constructor(api: Api, subject: string) {
+  /**
+   * The list of `subject`, whose other pages in this browser are told of changes. `onGone` is told of
+   * threads that somebody else has deleted.
+   */
+  constructor(api: Api, subject: string, onGone: (id: string) => void) {
     this.#api = api;
+    this.#onGone = onGone;
     this.#channel = new BroadcastChannel(`drawbridge:threads:${subject}`);
     this.#channel.onmessage = () => this.#plan();
   }
@@ -61,6 +66,8 @@ export class ThreadList {
       if (read !== this.#reads) return;
       const before = this.#state.value;
       this.#state.value = { ...merge(page, before), isRead: true, hasFailed: false };
+      const left = new Set(this.#state.value.threads.map(({ id }) => id));
+      for (const { id } of before.threads) if (!left.has(id)) this.#onGone(id);
     } catch {
       // The connection's own notice says what is the matter; the next change reads it again.
       if (read === this.#reads) this.#state.value = { ...this.#state.value, hasFailed: true };

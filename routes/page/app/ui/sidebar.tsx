@@ -8,7 +8,7 @@
  */
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { ThreadSummary } from "../state/api.ts";
 import type { Chat, Home } from "../state/chat.ts";
 import { matching } from "../state/thread_list.ts";
@@ -22,9 +22,12 @@ const CLOCK_MS = 30_000;
 
 /** Shows the list, and what can be done with it. */
 export function Sidebar(
-  { chat, home, onChosen, onSignOut }: {
+  { chat, home, isDrawer, onChosen, onClose, onSignOut }: {
     readonly chat: Chat;
     readonly home: Home;
+    /** Whether it lies over the page, on a small screen. */
+    readonly isDrawer: boolean;
+    readonly onClose: () => void;
     /** Told when the list has served its purpose: on a small screen it closes. */
     readonly onChosen: () => void;
     /** Null where the page is signed in by somebody else. */
@@ -34,6 +37,10 @@ export function Sidebar(
   const { threads, nextCursor, isRead, hasFailed } = home.threads.state.value;
   const [query, setQuery] = useState("");
   const [leaving, leave] = useState<ThreadSummary | null>(null);
+  const closeButton = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (isDrawer) closeButton.current?.focus();
+  }, [isDrawer]);
   const nowMs = useClock();
   const shown = matching(threads, query);
   const present = chat.conversation.value?.id;
@@ -42,6 +49,15 @@ export function Sidebar(
       <div class="side-head">
         <Mark />
         <span class="wordmark">Drawbridge</span>
+        <button
+          type="button"
+          class="quiet side-close"
+          ref={closeButton}
+          aria-label="Hide threads"
+          onClick={onClose}
+        >
+          <Icon name="close" />
+        </button>
       </div>
       <button
         type="button"
