@@ -103,6 +103,20 @@ Deno.test("BlockSplitter cuts what grows too long, and code stays code", () => {
   assert(long.length > 3 && long.every(({ kind }) => kind === "code"));
 });
 
+Deno.test("BlockSplitter cuts a line without end, the same way however it arrives", () => {
+  const text = `${"😀".repeat(20_000)}\nafter\n`;
+  const blocks = blocksOf(text);
+  assert(blocks.length > 3 && blocks.every((block) => block.text.length <= 12_010));
+  assert(blocks.every((block) => block.text.isWellFormed()));
+  assertEquals(
+    blocks.map((block) => block.text).join("").replaceAll("\n", ""),
+    text.replaceAll("\n", ""),
+  );
+  const versions = [];
+  for (let end = 5_000; end < text.length; end += 5_000) versions.push(text.slice(0, end));
+  assertEquals(blocksOf(...versions, text), blocks);
+});
+
 Deno.test("BlockGroups fill up, and only the last of them changes", () => {
   const settled: Block[] = [];
   const groups = new BlockGroups();

@@ -18,6 +18,9 @@ export type Block =
 /** Longest block, characters; a longer one is cut, so that it is read in time and no element holds it all. */
 const MAX_BLOCK = { code: 32_000, markdown: 10_000 } as const;
 
+/** Longest line, characters; what is longer is cut: each picture lays the last one out anew. */
+const MAX_LINE = { code: 100_000, markdown: 12_000 } as const;
+
 /** Most lines of a block of Markdown: each may be an element of its own. */
 const MAX_LINES = 400;
 
@@ -62,10 +65,25 @@ export class BlockSplitter {
     const isOther = !text.startsWith(this.#text);
     if (isOther) this.#clear();
     this.#text = text;
-    for (let end; (end = text.indexOf("\n", this.#at)) !== -1; this.#at = end + 1) {
-      this.#takeLine(text.slice(this.#at, end));
-    }
+    while (this.#takeNext(text));
     return isOther;
+  }
+
+  /** Takes the next line, or the next part of a very long one; false where its end is not there yet. */
+  #takeNext(text: string): boolean {
+    const from = this.#at;
+    const end = text.indexOf("\n", from);
+    const longest = this.#fence === null ? MAX_LINE.markdown : MAX_LINE.code;
+    if ((end === -1 ? text.length : end) - from > longest) {
+      // Not through the middle of a character.
+      this.#at = from + longest - (/[\udc00-\udfff]/.test(text[from + longest]!) ? 1 : 0);
+      this.#takeLine(text.slice(from, this.#at));
+      return true;
+    }
+    if (end === -1) return false;
+    this.#at = end + 1;
+    this.#takeLine(text.slice(from, end));
+    return true;
   }
 
   #takeLine(line: string): void {

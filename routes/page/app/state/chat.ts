@@ -11,6 +11,7 @@ import { Api } from "./api.ts";
 import { ConnectionWatch } from "./connection.ts";
 import { Conversation } from "./conversation.ts";
 import { Drafts } from "./drafts.ts";
+import { page, pagesOf } from "./page_port.ts";
 import { pageStorage } from "./page_storage.ts";
 import { Sender } from "./sender.ts";
 import { ThreadList } from "./thread_list.ts";
@@ -45,9 +46,9 @@ export class Chat {
 
   /** Connects at once. */
   constructor(tokens: TokenKeeper) {
-    this.#api = new Api(tokens);
+    this.#api = new Api(tokens, (url, init) => fetch(url, init));
     this.#client = new DrawbridgeClient({ token: tokens.give });
-    this.connection = new ConnectionWatch(this.#client, this.#api);
+    this.connection = new ConnectionWatch(this.#client, this.#api, page);
     this.#client.subscribe(({ kind }) => {
       if (kind === "ready" || kind === "degraded") this.#ready();
     });
@@ -118,7 +119,7 @@ export class Chat {
     }
     const { subject, limits } = session;
     const storage = pageStorage();
-    const threads = new ThreadList(this.#api, subject, (id) => this.#gone(id));
+    const threads = new ThreadList(this.#api, pagesOf(subject), (id) => this.#gone(id));
     const sender = new Sender(this.#client, storage, subject);
     const drafts = new Drafts(storage, subject);
     this.#home.value = { subject, threads, sender, drafts, messageBytes: limits.messageBytes };

@@ -3,7 +3,6 @@
  *
  * @module
  */
-/// <reference lib="dom" />
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { ClientState, DrawbridgeClient, StartupPhase } from "../../../../lib/client/mod.ts";
 import type { Api } from "./api.ts";
@@ -25,10 +24,24 @@ const LOST_MS = 4_000;
 /** Longest wait for a health document, milliseconds. */
 const TIMEOUT_MS = 5_000;
 
+/** The page, as far as a connection has to do with it. */
+export interface PagePort {
+  isHidden(): boolean;
+  isOnline(): boolean;
+  /** Calls `listener` when the page is looked at again or its network is back, until `signal` aborts. */
+  onReturn(listener: () => void, signal: AbortSignal): void;
+  /** The server's JSON document at `path`. */
+  document(path: string, signal: AbortSignal): Promise<unknown>;
+}
+
+/** The part of the client that is watched. */
+export type WatchedClient = Pick<DrawbridgeClient, "state" | "subscribe" | "hurry">;
+
 /** Watches one client. */
 export class ConnectionWatch {
-  readonly #client: DrawbridgeClient;
-  readonly #api: Api;
+  readonly #client: WatchedClient;
+  readonly #api: Pick<Api, "threads">;
+  readonly #page: PagePort;
   readonly #state = signal<ClientState>({ kind: "idle" });
   readonly #diagnosis = signal<Diagnosis | null>(null);
   readonly #phases = signal<ToldPhases | null>(null);
@@ -38,19 +51,17 @@ export class ConnectionWatch {
   #looks: ReturnType<typeof setTimeout> | undefined;
 
   /** Watches until it is closed. */
-  constructor(client: DrawbridgeClient, api: Api) {
+  constructor(client: WatchedClient, api: Pick<Api, "threads">, page: PagePort) {
     this.#client = client;
     this.#api = api;
+    this.#page = page;
     this.#state.value = client.state;
     this.#over.signal.addEventListener("abort", client.subscribe((state) => this.#take(state)));
     this.#plan();
-    const { signal } = this.#over;
-    addEventListener("online", () => client.hurry(), { signal });
-    document.addEventListener("visibilitychange", () => {
-      if (document.hidden) return;
+    page.onReturn(() => {
       client.hurry();
       void this.look();
-    }, { signal });
+    }, this.#over.signal);
   }
 
   /** The client's own state. */
@@ -81,7 +92,7 @@ export class ConnectionWatch {
   /** Asks for the server's health now. */
   async look(): Promise<void> {
     const { kind } = this.#state.value;
-    if (document.hidden || (kind !== "ready" && kind !== "degraded")) return this.#plan();
+    if (this.#page.isHidden() || (kind !== "ready" && kind !== "degraded")) return this.#plan();
     try {
       const lost = lostServices(await this.#document("/health"));
       if (lost.join() !== this.#lost.value.join()) this.#lost.value = lost;
@@ -120,7 +131,7 @@ export class ConnectionWatch {
     const diagnosis = await diagnose({
       api: this.#api,
       startup: () => this.#document("/health/startup"),
-      isOnline: () => navigator.onLine,
+      isOnline: () => this.#page.isOnline(),
     });
     if (this.#state.value.kind !== "reconnecting") return;
     this.#diagnosis.value = diagnosis;
@@ -136,6 +147,6 @@ export class ConnectionWatch {
   async #document(path: string): Promise<unknown> {
     const timeout = AbortSignal.timeout(TIMEOUT_MS);
     const signal = AbortSignal.any([timeout, this.#over.signal]);
-    return await (await fetch(path, { signal, cache: "no-store" })).json();
+    return await this.#page.document(path, signal);
   }
 }

@@ -21,30 +21,42 @@ export interface ListedThreads {
 /** Wait before a change is asked for, milliseconds: an answer's entries come in a row. */
 const SETTLE_MS = 150;
 
+/** The same subject's other pages in this browser. */
+export interface ChangeChannel {
+  /** Tells them that the list has changed. */
+  tell(): void;
+  /** Calls `listener` whenever one of them tells. */
+  listen(listener: () => void): void;
+  close(): void;
+}
+
+/** What the list is read and changed through. */
+export type ThreadApi = Pick<Api, "threads" | "rename" | "remove">;
+
 /** Reads the list, and again when something may have changed it. */
 export class ThreadList {
-  readonly #api: Api;
+  readonly #api: ThreadApi;
   readonly #state = signal<ListedThreads>({
     threads: [],
     nextCursor: null,
     isRead: false,
     hasFailed: false,
   });
-  readonly #channel: BroadcastChannel;
+  readonly #channel: ChangeChannel;
   readonly #onGone: (id: string) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #reads = 0;
   #isOwnChange = false;
 
   /**
-   * The list of `subject`, whose other pages in this browser are told of changes. `onGone` is told of
-   * threads that somebody else has deleted.
+   * The list that `api` gives. `channel` is closed with it; `onGone` is told of threads that somebody
+   * else has deleted.
    */
-  constructor(api: Api, subject: string, onGone: (id: string) => void) {
+  constructor(api: ThreadApi, channel: ChangeChannel, onGone: (id: string) => void) {
     this.#api = api;
     this.#onGone = onGone;
-    this.#channel = new BroadcastChannel(`drawbridge:threads:${subject}`);
-    this.#channel.onmessage = () => this.#plan();
+    this.#channel = channel;
+    channel.listen(() => this.#plan());
   }
 
   /** What it shows. */
@@ -123,7 +135,7 @@ export class ThreadList {
   #plan(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      if (this.#isOwnChange) this.#channel.postMessage("changed");
+      if (this.#isOwnChange) this.#channel.tell();
       this.#isOwnChange = false;
       void this.refresh();
     }, SETTLE_MS);
