@@ -3,7 +3,6 @@ import { FakeTime } from "@std/testing/time";
 import type { ThreadSummary } from "../../routes/page/app/state/api.ts";
 import {
   type ChangeChannel,
-  matching,
   merge,
   type ThreadApi,
   ThreadList,
@@ -48,17 +47,6 @@ Deno.test("merge moves a thread up and drops one that was deleted from the page'
     nextCursor: "after c",
   };
   assertEquals(ids(merge(page, before)), ["d", "a", "c"]);
-});
-
-Deno.test("matching wants every word, in any case and order", () => {
-  const threads = [
-    thread("1", 1, "The Gate opens"),
-    thread("2", 2, "Opening hours"),
-    thread("3", 3, null),
-  ];
-  assertEquals(ids({ threads: matching(threads, " open GATE ") }), ["1"]);
-  assertEquals(ids({ threads: matching(threads, "") }), ["1", "2", "3"]);
-  assertEquals(ids({ threads: matching(threads, "untitled") }), []);
 });
 
 /** A server's list, and the pages that share it. */

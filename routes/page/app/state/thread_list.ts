@@ -159,15 +159,3 @@ export function merge(
     nextCursor: hasMore ? page.nextCursor : before.nextCursor,
   };
 }
-
-/** The threads whose title holds all words of `query`. */
-export function matching(
-  threads: readonly ThreadSummary[],
-  query: string,
-): readonly ThreadSummary[] {
-  const words = query.toLowerCase().split(/\s+/).filter((word) => word !== "");
-  return threads.filter(({ title }) => {
-    const name = (title ?? "").toLowerCase();
-    return words.every((word) => name.includes(word));
-  });
-}

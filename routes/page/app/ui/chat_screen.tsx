@@ -41,6 +41,11 @@ export function ChatScreen(
     else if (action === "sign-in") onSignIn();
     else location.reload();
   };
+  // Who was never let in has not been signed out.
+  const isUnknown = home === null && state.value.kind === "closed" && view?.action === "sign-in";
+  useEffect(() => {
+    if (isUnknown) onSignIn();
+  }, [isUnknown]);
   useTitle(home === null ? null : titleOf(chat));
   if (home === null || conversation === null) {
     return <GateScreen view={view} told={phases.value} onAction={act} />;
@@ -81,7 +86,7 @@ export function ChatScreen(
           <h1>{titleOf(chat)}</h1>
           <Connection view={view} isIn={isIn(state.value)} />
         </header>
-        <Notice view={view} onAction={act} />
+        <Notice view={view} told={phases.value} onAction={act} />
         <ConversationView
           key={conversation.id}
           chat={chat}

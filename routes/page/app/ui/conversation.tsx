@@ -51,7 +51,10 @@ export function ConversationView(
     ? () => void tell(conversation.stop(running.runId))
     : null;
   useShortcuts({ field, onStop: stop });
-  useEffect(() => field.current?.focus(), []);
+  useEffect(() => {
+    // On a touch screen the keyboard would cover what there is to read.
+    if (matchMedia("(hover: hover)").matches) field.current?.focus();
+  }, []);
 
   const tell = async (work: Promise<void>): Promise<void> => {
     try {
@@ -62,6 +65,7 @@ export function ConversationView(
     }
   };
   const send = (text: string): void => {
+    setFault(null);
     home.sender.send(id, text);
     end.follow();
   };

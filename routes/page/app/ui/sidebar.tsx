@@ -11,7 +11,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { ThreadSummary } from "../state/api.ts";
 import type { Chat, Home } from "../state/chat.ts";
-import { matching } from "../state/thread_list.ts";
+import { listed, matching } from "../state/listed.ts";
 import { DeleteDialog } from "./delete_dialog.tsx";
 import { Icon } from "./icon.tsx";
 import { Mark } from "./mark.tsx";
@@ -42,7 +42,7 @@ export function Sidebar(
     if (isDrawer) closeButton.current?.focus();
   }, [isDrawer]);
   const nowMs = useClock();
-  const shown = matching(threads, query);
+  const shown = matching(listed(threads, home.sender.items.value), query);
   const present = chat.conversation.value?.id;
   return (
     <>
@@ -82,17 +82,20 @@ export function Sidebar(
       </div>
       <nav aria-label="Threads" class="threads">
         <ul>
-          {shown.map((thread) => (
+          {shown.map(({ thread, isWaiting, isStored }) => (
             <ThreadItem
               key={thread.id}
               thread={thread}
+              isWaiting={isWaiting}
               isPresent={thread.id === present}
               nowMs={nowMs}
               onOpen={() => {
                 chat.open(thread.id);
                 onChosen();
               }}
-              onRename={(title) => void home.threads.rename(thread.id, title).catch(() => {})}
+              onRename={isStored
+                ? (title) => void home.threads.rename(thread.id, title).catch(() => {})
+                : null}
               onDelete={() => leave(thread)}
             />
           ))}
