@@ -83,7 +83,7 @@ Deno.test("without a token for a try, an unreachable server is not taken for a s
   const words = (diagnosis: Diagnosis | null) =>
     connectionView(reconnecting({ error, end: null }), diagnosis);
   assertEquals(words({ kind: "unreachable" })?.title, "Reconnecting");
-  assertEquals(words({ kind: "socket-refused" })?.title, "Your session cannot be renewed");
+  assertEquals(words({ kind: "socket-refused" })?.title, "No session to be had");
   assertEquals(words(null)?.tone, "calm");
 });
 
@@ -145,7 +145,7 @@ Deno.test("diagnose gives the code that HTTP is refused with", async () => {
     kind: "refused",
     code: "UNAUTHENTICATED",
   });
-  assertEquals(await refusing(new TypeError("network")), { kind: "unreachable" });
+  assertEquals(await refusing(new Error("no token")), { kind: "no-token" });
 });
 
 Deno.test("lostServices reads what does not pass, and takes no document for none lost", () => {

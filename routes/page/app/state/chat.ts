@@ -41,7 +41,7 @@ export class Chat {
   readonly #conversation = signal<Conversation | null>(null);
   /** In the order of their last use. */
   readonly #open = new Map<string, Conversation>();
-  readonly #onHash = (): void => this.#show(threadInAddress() ?? newThreadId());
+  readonly #onHash = (): void => this.#showAddress();
   readonly #onFocus = (): void => void this.#home.value?.threads.refresh();
 
   /** Connects at once. */
@@ -67,10 +67,11 @@ export class Chat {
   }
 
   /** Shows a thread; a new one without an id. */
-  open(id: string = newThreadId()): void {
-    if (this.#conversation.value?.id === id) return;
-    history.pushState(null, "", `#${id}`);
-    this.#show(id);
+  open(id?: string): void {
+    if (id !== undefined && this.#conversation.value?.id === id) return;
+    const shown = id ?? newThreadId();
+    history.pushState(null, "", `#${shown}`);
+    this.#show(shown, { isNew: id === undefined });
   }
 
   /** Connects now instead of later. */
@@ -94,7 +95,7 @@ export class Chat {
     home?.sender.discardThread(id);
     home?.drafts.write(id, "");
     if (this.#conversation.value?.id !== id) return;
-    this.#show(newThreadId());
+    this.#show(newThreadId(), { isNew: true });
   }
 
   /** Ends it all. What was not sent is kept on this device. */
@@ -136,15 +137,21 @@ export class Chat {
     if (!isAwaited) this.forget(id);
   }
 
-  #show(id: string): void {
+  #showAddress(): void {
+    const id = threadInAddress();
+    this.#show(id ?? newThreadId(), { isNew: id === null });
+  }
+
+  #show(id: string, { isNew }: { readonly isNew: boolean }): void {
     // A new thread has its address at once, so that its draft is found after a reload.
     if (threadInAddress() !== id) history.replaceState(null, "", `#${id}`);
     const known = this.#open.get(id);
     const conversation = known ?? new Conversation(this.#client, id, {
+      isNew,
       onEntry: (entry) => {
         this.#home.value?.threads.changed();
         // How an answer ended says something of the model.
-        if (isAnswer(entry) && isNew(entry)) void this.connection.look();
+        if (isAnswer(entry) && isRecent(entry)) void this.connection.look();
       },
     });
     this.#open.delete(id);
@@ -165,7 +172,7 @@ function isAnswer(entry: Entry): entry is AssistantEntry {
 }
 
 /** Of the history nothing is learnt. */
-function isNew({ createdAt }: AssistantEntry): boolean {
+function isRecent({ createdAt }: AssistantEntry): boolean {
   return Date.now() - Date.parse(createdAt) < RECENT_MS;
 }
 

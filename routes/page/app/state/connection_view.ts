@@ -96,20 +96,9 @@ function reconnecting(
 }
 
 function withoutToken(diagnosis: Diagnosis | null): ConnectionView {
-  switch (diagnosis?.kind) {
-    case "offline":
-    case "unreachable":
-    case "starting":
-      return diagnosed(diagnosis);
-    case undefined:
-      return calm("Reconnecting", "Asking for a new session.");
-    default:
-      return warn(
-        "Your session cannot be renewed",
-        "Whoever signs you in does not answer. The page keeps trying.",
-        "try-now",
-      );
-  }
+  if (diagnosis === null) return calm("Reconnecting", "Asking for a new session.");
+  // HTTP may have got along with the last token.
+  return diagnosed(diagnosis.kind === "socket-refused" ? { kind: "no-token" } : diagnosis);
 }
 
 function diagnosed(diagnosis: Diagnosis): ConnectionView {
@@ -126,6 +115,12 @@ function diagnosed(diagnosis: Diagnosis): ConnectionView {
       return calm("Starting", "The server is getting ready. The gate opens by itself.");
     case "refused":
       return ofCode(diagnosis.code);
+    case "no-token":
+      return warn(
+        "No session to be had",
+        "Whoever signs you in does not answer as it should. The page keeps trying.",
+        "try-now",
+      );
     case "socket-refused":
       return warn(
         "The live connection is refused",

@@ -89,9 +89,9 @@ export function ChatScreen(
         <Notice view={view} told={phases.value} onAction={act} />
         <ConversationView
           key={conversation.id}
-          chat={chat}
           home={home}
           conversation={conversation}
+          isConnected={isIn(state.value)}
         />
       </main>
     </div>
