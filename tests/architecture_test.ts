@@ -10,6 +10,7 @@ import {
   onlyMainImportsBootstrap,
   pageStaysInTheBrowser,
   sessionKnowsNoHono,
+  telemetryStaysBehindItsPort,
 } from "./support/architecture/graph_rules.ts";
 import {
   readyIsMintedInOnePlace,
@@ -28,6 +29,7 @@ import { needs } from "./support/permissions.ts";
 const ADAPTERS = [
   "lib/agents/ai_sdk_model.ts",
   "lib/agents/offline_model.ts",
+  "lib/observe/opentelemetry.ts",
   "lib/observe/prometheus.ts",
   "lib/threads/kv_connect.ts",
   "lib/threads/kv_store.ts",
@@ -60,6 +62,11 @@ Deno.test({
 Deno.test({
   ...withGraph("chat/session reaches no Hono"),
   fn: async () => assertEquals(sessionKnowsNoHono(await readProject()), []),
+});
+
+Deno.test({
+  ...withGraph("only one module knows OpenTelemetry"),
+  fn: async () => assertEquals(telemetryStaysBehindItsPort(await readProject()), []),
 });
 
 Deno.test({

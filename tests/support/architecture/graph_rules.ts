@@ -87,6 +87,15 @@ export function sessionKnowsNoHono(graph: ModuleGraph): string[] {
   );
 }
 
+/** One module knows the telemetry library; all others trace and measure through ports. */
+export function telemetryStaysBehindItsPort(graph: ModuleGraph): string[] {
+  return edges(graph)
+    .filter(([from, to]) =>
+      to.startsWith("@opentelemetry/") && from !== "lib/observe/opentelemetry.ts"
+    )
+    .map(([from, to]) => `${from} imports ${to}; only lib/observe/opentelemetry.ts may`);
+}
+
 /** `lib/` is below `routes/`, `main.ts` and the tests; the product never imports a test's helper. */
 export function importsPointDownwards(graph: ModuleGraph): string[] {
   return edges(graph)

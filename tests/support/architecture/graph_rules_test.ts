@@ -8,6 +8,7 @@ import {
   onlyMainImportsBootstrap,
   pageStaysInTheBrowser,
   sessionKnowsNoHono,
+  telemetryStaysBehindItsPort,
 } from "./graph_rules.ts";
 
 const ROOT = new URL("file:///project/");
@@ -113,6 +114,16 @@ Deno.test("sessionKnowsNoHono refuses Hono at any remove", () => {
     "lib/chat/session.ts reaches hono/ws through lib/chat/fan_out.ts",
   ]);
   assertEquals(sessionKnowsNoHono(graphOf({ "routes/app.ts": ["hono"] })), []);
+});
+
+Deno.test("telemetryStaysBehindItsPort refuses the library everywhere but in its adapter", () => {
+  const graph = graphOf({
+    "lib/observe/opentelemetry.ts": ["@opentelemetry/api"],
+    "lib/startup/gate.ts": ["@opentelemetry/api"],
+  });
+  assertEquals(telemetryStaysBehindItsPort(graph), [
+    "lib/startup/gate.ts imports @opentelemetry/api; only lib/observe/opentelemetry.ts may",
+  ]);
 });
 
 Deno.test("importsPointDownwards refuses routes, main and tests below their users", () => {
