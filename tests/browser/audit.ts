@@ -4,6 +4,7 @@
  * @module
  */
 /// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
 import type axe from "axe-core";
 import type { Page } from "playwright-core";
 

@@ -1,4 +1,5 @@
 /// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
 import { assert, assertEquals } from "@std/assert";
 import { eventually } from "../support/feed.ts";
 import {

@@ -139,7 +139,7 @@ browserTest("the gate has no barrier while it is closed, light and dark", async 
   await auditor.look(chat.page, "starting");
   status = 401;
   await chat.page.reload();
-  await chat.status("signed out");
+  await chat.status("Not signed in");
   await auditor.look(chat.page, "signed-out");
   assertEquals(auditor.findings, []);
 });

@@ -1,4 +1,5 @@
 /// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
 import { assert, assertLess } from "@std/assert";
 import { ServerProcess } from "../support/server_process.ts";
 import { browserTest } from "./browser.ts";
