@@ -26,7 +26,9 @@ const TIMEOUT_MS = 5_000;
 
 /** The page, as far as a connection has to do with it. */
 export interface PagePort {
+  /** Whether nobody sees it. */
   isHidden(): boolean;
+  /** Whether the device has a network at all. */
   isOnline(): boolean;
   /** Calls `listener` when the page is looked at again or its network is back, until `signal` aborts. */
   onReturn(listener: () => void, signal: AbortSignal): void;

@@ -27,6 +27,7 @@ export interface ChangeChannel {
   tell(): void;
   /** Calls `listener` whenever one of them tells. */
   listen(listener: () => void): void;
+  /** Tells and hears nothing any more. */
   close(): void;
 }
 
