@@ -22,6 +22,8 @@ import { Startup } from "./startup/startup.ts";
 import { supervisorRecorder } from "./observe/supervisor_recorder.ts";
 import { Bell } from "./threads/bell.ts";
 import { ChunkLog } from "./threads/chunk_log.ts";
+import { GroupedStore } from "./threads/group_commit.ts";
+import { Heads } from "./threads/heads.ts";
 import { checkKvConnect } from "./threads/kv_connect.ts";
 import { KvStore } from "./threads/kv_store.ts";
 import { RunEnds } from "./threads/run_ends.ts";
@@ -35,6 +37,9 @@ import { StoreProbe } from "./observe/store_probe.ts";
 
 /** Longest wait of a run for a model that is still being loaded, milliseconds. */
 const MODEL_WAIT_MS = 5_000;
+
+/** Commits under way at once, and reads, to a database behind the network, which works on several. */
+const REMOTE_LANES = 8;
 
 /** Prepares the start-up; nothing happens before it is started. */
 export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
@@ -67,14 +72,16 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
       const isAddress = path !== undefined && /^https?:/i.test(path);
       if (isAddress) await checkKvConnect(path, { accessToken, signal });
       const kv = await Deno.openKv(path);
-      const store = new KvStore(kv, {
-        remote: options.onDeploy || isAddress,
+      const remote = options.onDeploy || isAddress;
+      const database = new KvStore(kv, {
+        remote,
         instanceId,
         onOperation: (operation, seconds) =>
           metrics.record("store_operation_seconds", { operation }, seconds),
         onAvailability: (available, error) =>
           available ? log.info("The store is back") : log.error("The store is lost", { error }),
       });
+      const store = new GroupedStore(database, { lanes: remote ? REMOTE_LANES : 1 });
       try {
         await store.probe();
         signal.throwIfAborted();
@@ -190,13 +197,14 @@ function threadParts(
   const threads = new ThreadLog(store);
   const chunks = new ChunkLog(store);
   const bell = new Bell(store, instanceId);
+  const heads = new Heads();
   return {
     threads,
     chunks,
     bell,
     removal: new ThreadRemoval(store),
-    runs: new RunLog(store, instanceId),
-    ends: new RunEnds(store, instanceId),
+    runs: new RunLog(store, instanceId, heads),
+    ends: new RunEnds(store, instanceId, heads),
     reader: new ThreadReader({ store, threads, chunks, fanOut, bell }),
   };
 }

@@ -55,7 +55,10 @@ export interface RunningServer {
 const TCP_BACKLOG = 4_096;
 
 /** Time between two looks at resident memory, milliseconds. */
-const MEMORY_LOOK_MS = 1_000;
+const MEMORY_LOOK_MS = 500;
+
+/** Unread bytes from which on the end of a socket frees anything worth it. */
+const SHED_FROM_BYTES = 16_384;
 
 /** Time for close frames to be answered before the listener stops, milliseconds. */
 const CLOSE_GRACE_MS = 600;
@@ -144,11 +147,16 @@ export function startServer(config: Config, options: ServerOptions): RunningServ
   // Whoever started the server looks at it; until then it is no crash of its own.
   bootstrapped.catch(() => {});
 
+  let wasOver = false;
   const memoryTimer = setInterval(() => {
-    if (!memory.over) return;
-    const shed = connections.shedHeaviest();
-    metrics.record("slow_consumers_total", {}, shed);
-    if (shed > 0) log.warn("memory is short", { residentBytes: memory.bytes, shed });
+    const isOver = memory.over;
+    // What the first look met may be garbage, which is about to go.
+    if (isOver && wasOver) {
+      const shed = connections.shedHeaviest(SHED_FROM_BYTES);
+      metrics.record("slow_consumers_total", {}, shed);
+      if (shed > 0) log.warn("memory is short", { residentBytes: memory.bytes, shed });
+    }
+    wasOver = isOver;
   }, MEMORY_LOOK_MS);
   Deno.unrefTimer(memoryTimer);
 

@@ -61,7 +61,6 @@ export async function handleHandshake(
   if (url === null) return refuse(new AppError("INVALID_REQUEST", { detail: INVALID_HOST }));
   if (server.startup().state === "draining") return refuse(refusalOf({ kind: "draining" }));
   if (server.memory.over) {
-    server.metrics.record("slow_consumers_total", {}, server.connections.shedHeaviest());
     return refuse(new AppError("ADMISSION_FULL", { retryAfterMs: 5_000 }));
   }
   const { config } = server;

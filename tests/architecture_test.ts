@@ -8,6 +8,7 @@ import {
   noCycles,
   onlyBootstrapImportsAdapters,
   onlyMainImportsBootstrap,
+  pageStaysInTheBrowser,
   sessionKnowsNoHono,
   telemetryStaysBehindItsPort,
 } from "./support/architecture/graph_rules.ts";
@@ -71,6 +72,11 @@ Deno.test({
 Deno.test({
   ...withGraph("lib/ imports neither routes/ nor main nor tests"),
   fn: async () => assertEquals(importsPointDownwards(await readProject()), []),
+});
+
+Deno.test({
+  ...withGraph("the chat page knows what runs in a browser, and the server knows its files only"),
+  fn: async () => assertEquals(pageStaysInTheBrowser(await readProject()), []),
 });
 
 Deno.test({
