@@ -45,6 +45,8 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
   const prometheus = createPrometheus();
   metrics.attach(prometheus.sink);
   const fanOut = new FanOut();
+  const isAddress = /^https?:/i.test(config.kv.path ?? "");
+  const remote = options.onDeploy || isAddress;
 
   const keys = phase({
     name: "keys",
@@ -67,10 +69,8 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
     critical: true,
     async run({ signal }) {
       const { path, accessToken } = config.kv;
-      const isAddress = path !== undefined && /^https?:/i.test(path);
-      if (isAddress) await checkKvConnect(path, { accessToken, signal });
+      if (path !== undefined && isAddress) await checkKvConnect(path, { accessToken, signal });
       const kv = await Deno.openKv(path);
-      const remote = options.onDeploy || isAddress;
       const database = new KvStore(kv, {
         remote,
         instanceId,
@@ -96,7 +96,7 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
     name: "threads",
     critical: true,
     after: { store },
-    run: ({ store }) => Promise.resolve(threadParts(store, { instanceId, fanOut })),
+    run: ({ store }) => Promise.resolve(threadParts(store, { instanceId, fanOut, remote })),
   });
 
   const model = phase({
@@ -164,14 +164,16 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
 /** What works on one store. */
 function threadParts(
   store: Store,
-  { instanceId, fanOut }: { instanceId: string; fanOut: FanOut },
+  { instanceId, fanOut, remote }: { instanceId: string; fanOut: FanOut; remote: boolean },
 ): Pick<SupervisorParts, "threads" | "removal" | "runs" | "ends" | "chunks" | "bell"> & {
   reader: ThreadReader;
 } {
   const threads = new ThreadLog(store);
   const chunks = new ChunkLog(store);
   const bell = new Bell(store, instanceId);
-  const heads = new Heads();
+  // Where a database behind the network is silent, a read before the commit finds that out, and the
+  // client is told that nothing is stored. Of a commit alone nobody could tell.
+  const heads = new Heads(remote ? 0 : undefined);
   return {
     threads,
     chunks,
