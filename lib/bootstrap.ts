@@ -12,7 +12,9 @@ import type { SupervisorParts } from "./agents/supervisor_parts.ts";
 import { loadKeys } from "./auth/keys.ts";
 import { TokenVerifier } from "./auth/verifier.ts";
 import { FanOut } from "./chat/fan_out.ts";
+import type { MetricsSink } from "./observe/metrics.ts";
 import { createPrometheus } from "./observe/prometheus.ts";
+import { isTelemetryOn } from "./observe/telemetry.ts";
 import type { BootstrapOptions, Bootstrapped } from "./server_context.ts";
 import type { Services } from "./services.ts";
 import { phase, plan } from "./startup/phases.ts";
@@ -40,10 +42,10 @@ const MODEL_WAIT_MS = 5_000;
 const REMOTE_LANES = 8;
 
 /** Prepares the start-up; nothing happens before it is started. */
-export function bootstrap(options: BootstrapOptions): Bootstrapped {
-  const { config, metrics, log, instanceId } = options;
+export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
+  const { config, metrics, tracing: tracer, log, instanceId } = options;
   const prometheus = createPrometheus();
-  metrics.attach(prometheus.sink);
+  const stopTelemetry = await attachSinks(options, prometheus.sink);
   const fanOut = new FanOut();
   const isAddress = /^https?:/i.test(config.kv.path ?? "");
   const remote = options.onDeploy || isAddress;
@@ -104,7 +106,7 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
     critical: false,
     run: () => {
       const { name: model, ...endpoint } = config.model;
-      return loadModel({ ...endpoint, model, silenceMs: config.limits.modelSilenceMs });
+      return loadModel({ ...endpoint, model, silenceMs: config.limits.modelSilenceMs, tracer });
     },
   });
 
@@ -126,6 +128,7 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
           model.current ?? await deadline(model.arrived, MODEL_WAIT_MS).catch(() => null),
         limits: config.limits,
         events: supervisorRecorder(metrics, log),
+        tracer,
       });
       supervisor.listen();
       return Promise.resolve(supervisor);
@@ -156,9 +159,32 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
     }),
     barrier: options.services,
     timeoutMs: config.startup.timeoutMs,
+    tracer,
   });
   startup.openEarly(keys, options.keys);
-  return { startup, metricsText: prometheus.render };
+  return { startup, metricsText: prometheus.render, stopTelemetry };
+}
+
+/** Feeds the metrics to Prometheus and, where somebody listens, to OpenTelemetry, which traces too. */
+async function attachSinks(
+  { metrics, tracing, log }: BootstrapOptions,
+  prometheus: MetricsSink,
+): Promise<() => void> {
+  let stop = (): void => {};
+  const sinks = [prometheus];
+  if (isTelemetryOn()) {
+    try {
+      const telemetry = await import("./observe/opentelemetry.ts");
+      const exported = telemetry.createTelemetryMetrics();
+      sinks.push(exported.sink);
+      stop = exported.stop;
+      tracing.attach(telemetry.createTelemetryTracing());
+    } catch (error) {
+      log.warn("telemetry cannot be exported", { error });
+    }
+  }
+  metrics.attach(...sinks);
+  return stop;
 }
 
 /** What works on one store. */
