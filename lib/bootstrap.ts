@@ -12,7 +12,7 @@ import type { SupervisorParts } from "./agents/supervisor_parts.ts";
 import { loadKeys } from "./auth/keys.ts";
 import { TokenVerifier } from "./auth/verifier.ts";
 import { FanOut } from "./chat/fan_out.ts";
-import { createPrometheus } from "./observe/prometheus.ts";
+import type { Exposition } from "./observe/metrics.ts";
 import type { BootstrapOptions, Bootstrapped } from "./server_context.ts";
 import type { Services } from "./services.ts";
 import { phase, plan } from "./startup/phases.ts";
@@ -34,11 +34,12 @@ import { StoreProbe } from "./observe/store_probe.ts";
 /** Longest wait of a run for a model that is still being loaded, milliseconds. */
 const MODEL_WAIT_MS = 5_000;
 
+/** Longest time without a metrics library, milliseconds: what is recorded meanwhile is kept in memory. */
+const METRICS_WAIT_MS = 1_000;
+
 /** Prepares the start-up; nothing happens before it is started. */
 export function bootstrap(options: BootstrapOptions): Bootstrapped {
   const { config, metrics, log, instanceId } = options;
-  const prometheus = createPrometheus();
-  metrics.attach(prometheus.sink);
   const fanOut = new FanOut();
 
   const keys = phase({
@@ -151,7 +152,30 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
     timeoutMs: config.startup.timeoutMs,
   });
   startup.openEarly(keys, options.keys);
-  return { startup, metricsText: prometheus.render };
+  return { startup, metricsText: exposeMetrics(options) };
+}
+
+/**
+ * Renders the metrics. Their library takes longer to load than all else, so it is loaded for the
+ * first who asks, or once the gate has most likely opened.
+ */
+function exposeMetrics({ metrics }: BootstrapOptions): () => Promise<Exposition> {
+  const load = lazy(async () => {
+    clearTimeout(timer);
+    const { createPrometheus } = await import("./observe/prometheus.ts");
+    const prometheus = createPrometheus();
+    metrics.attach(prometheus.sink);
+    return prometheus;
+  });
+  const timer = setTimeout(load, METRICS_WAIT_MS);
+  Deno.unrefTimer(timer);
+  return async () => await (await load()).render();
+}
+
+/** Makes something once, when it is first asked for. */
+function lazy<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => made ??= make();
 }
 
 /** What works on one store. */

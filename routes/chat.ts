@@ -14,7 +14,8 @@ import { WebSocketChannel } from "../lib/chat/socket.ts";
 import { AppError, toAppError } from "../lib/errors.ts";
 import { refusalOf } from "../lib/startup/refusal.ts";
 import type { ServerContext } from "../lib/server_context.ts";
-import { departureOf, INVALID_HOST, requestIdOf, type ServerEnv, urlOf } from "./context.ts";
+import { requestIdOf } from "../lib/request_id.ts";
+import { departureOf, INVALID_HOST, type ServerEnv, urlOf } from "./context.ts";
 import { problemOf } from "./problem.ts";
 
 /** An admitted caller as the gate describes it. */
@@ -59,7 +60,7 @@ export async function handleHandshake(
   if (!upgradable.ok) return refuse(upgradable.error, upgradable.headers);
   const url = urlOf(request);
   if (url === null) return refuse(new AppError("INVALID_REQUEST", { detail: INVALID_HOST }));
-  if (server.startup().state === "draining") return refuse(refusalOf({ kind: "draining" }));
+  if (server.gate.draining) return refuse(refusalOf({ kind: "draining" }));
   if (server.memory.over) {
     server.metrics.record("slow_consumers_total", {}, server.connections.shedHeaviest());
     return refuse(new AppError("ADMISSION_FULL", { retryAfterMs: 5_000 }));
@@ -156,7 +157,7 @@ function closeLabel(own: number | null, peers: number): string {
 function open(channel: WebSocketChannel, opening: Opening): ChatSession | null {
   const { server, requestId, verdict, principal, waitedMs, connection } = opening;
   // The drain may have begun since the verdict.
-  if (verdict.kind === "draining" || server.startup().state === "draining") {
+  if (verdict.kind === "draining" || server.gate.draining) {
     return refuseDraining(channel, server);
   }
   if (verdict.kind !== "ready") return refuseOver(channel, server, refusalOf(verdict));

@@ -9,6 +9,7 @@ import { readBearer } from "../lib/auth/credentials.ts";
 import type { Principal } from "../lib/auth/principal.ts";
 import { challengeFor } from "../lib/auth/refusal.ts";
 import { AppError } from "../lib/errors.ts";
+import { requestIdOf } from "../lib/request_id.ts";
 import type { ServerContext } from "../lib/server_context.ts";
 import type { Services } from "../lib/services.ts";
 import { refusalOf } from "../lib/startup/refusal.ts";
@@ -29,12 +30,6 @@ export interface ReadyEnv {
     principal: Principal;
     services: Services;
   };
-}
-
-/** An id for a request: the client's own, where it is one of ours in form, or a new one. */
-export function requestIdOf(headers: Headers): string {
-  const given = headers.get("x-request-id");
-  return given !== null && /^[A-Za-z0-9_-]{1,64}$/.test(given) ? given : crypto.randomUUID();
 }
 
 /** Gives every request its id and the server, and every response the id. */

@@ -78,6 +78,11 @@ export class Gate<S, V> {
     this.#now = now;
   }
 
+  /** Whether the process ends. */
+  get draining(): boolean {
+    return this.#services.state === "draining";
+  }
+
   /**
    * Resolves when the caller may pass, is refused, or has left. Never rejects. Where
    * the start-up is ready no place is taken. A place is free when this resolves.
@@ -96,7 +101,7 @@ export class Gate<S, V> {
     arrivedMs: number,
   ): Promise<Outcome<S, P>> {
     if (request.signal.aborted) return GONE;
-    if (this.#services.state === "draining") return this.#refuse({ kind: "draining" });
+    if (this.draining) return this.#refuse({ kind: "draining" });
     const caller = await this.#identifyNow(request);
     if (request.signal.aborted) return GONE;
     if ("kind" in caller) return caller;
