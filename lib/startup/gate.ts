@@ -3,11 +3,10 @@
  *
  * @module
  */
-import { deadline } from "@std/async/deadline";
 import { AppError, type ErrorCode, toAppError } from "../errors.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { type Random, retrySoonMs } from "./backoff.ts";
-import type { RefusalVerdict, StartupBarrier, Verdict } from "./barrier.ts";
+import type { RefusalVerdict, StartupBarrier } from "./barrier.ts";
 import type {
   Admitted,
   Caller,
@@ -20,6 +19,7 @@ import type {
   Verified,
 } from "./passage.ts";
 import { refusalOf } from "./refusal.ts";
+import { type Visit, Visits } from "./visits.ts";
 import type { Place, RoomFull, WaitingRoom } from "./waiting_room.ts";
 
 /** What a gate is made of. */
@@ -38,16 +38,6 @@ export interface GateOptions<S, V> {
   readonly now?: () => number;
 }
 
-/** A caller who waits. */
-interface Visit<S> {
-  readonly place: Place;
-  readonly restMs: () => number;
-  /** Aborts when the caller leaves, and when it has its answer. */
-  readonly signal: AbortSignal;
-  /** The start-up's verdict, asked for on arrival: whoever waits when it falls gets it. */
-  readonly verdict: Promise<Verdict<S>>;
-}
-
 /** A passage before its time is taken. */
 type Outcome<S, P extends Named> = Omit<Admitted<S, P>, "waitedMs"> | Refused | Gone;
 
@@ -63,6 +53,7 @@ export class Gate<S, V> {
   readonly #services: StartupBarrier<S>;
   readonly #keys: StartupBarrier<V>;
   readonly #room: WaitingRoom;
+  readonly #visits: Visits<S, V>;
   readonly #metrics: Metrics;
   readonly #random: Random;
   readonly #now: () => number;
@@ -76,6 +67,7 @@ export class Gate<S, V> {
     this.#metrics = options.metrics;
     this.#random = random;
     this.#now = now;
+    this.#visits = new Visits({ services: options.services, keys: options.keys, random, now });
   }
 
   /** Whether the process ends. */
@@ -127,27 +119,18 @@ export class Gate<S, V> {
     const place = this.#room.enter("principal" in caller ? caller.principal.subject : null);
     if (typeof place === "string") return this.#noPlace(place);
     this.#recordWaiting();
-    const over = new AbortController();
-    const leave = (): void => {
-      place.leave();
-      over.abort();
-    };
-    signal.addEventListener("abort", leave, { once: true });
+    const visit = this.#visits.begin({ place, signal, deadlineAtMs: arrivedMs + deadlineMs });
     try {
-      const restMs = (): number => Math.max(arrivedMs + deadlineMs - this.#now(), 0);
-      const verdict = this.#services.verdict({ deadlineMs: restMs(), signal: over.signal });
-      const visit = { place, restMs, signal: over.signal, verdict };
-      const known = "principal" in caller ? caller : await this.#identify(caller, visit);
+      const known = "principal" in caller ? caller : await this.#identify(caller, visit, place);
       if ("kind" in known) return known;
-      const fallen = await verdict;
-      await place.turn();
-      if (fallen.kind === "gone" || signal.aborted) return GONE;
+      await visit.waitFor("services");
+      const fallen = visit.services;
+      if (fallen.kind === "gone") return GONE;
       // While its turn came, the start-up may have gone on to ready or to the drain.
       const last = this.#services.peek() ?? fallen;
       return { kind: "admitted", verdict: last, principal: known.principal };
     } finally {
-      signal.removeEventListener("abort", leave);
-      leave();
+      visit.end();
       this.#recordWaiting();
     }
   }
@@ -155,32 +138,23 @@ export class Gate<S, V> {
   /** Waits for the keys, verifies the caller, and names its place. */
   async #identify<P extends Named>(
     { authenticate }: Unverified<V, P>,
-    visit: Visit<S>,
+    visit: Visit<S, V>,
+    place: Place,
   ): Promise<Verified<P> | Refused | Gone> {
-    const { place, restMs, signal } = visit;
-    const keys = await this.#keys.verdict({ deadlineMs: restMs(), signal });
-    await place.turn();
-    if (keys.kind === "gone" || signal.aborted) return GONE;
+    await visit.waitFor("keys");
+    const { keys } = visit;
+    if (keys.kind === "gone") return GONE;
     if (keys.kind !== "ready") return this.#refuse(keys);
-    const known = await this.#orDrained(identify(authenticate, keys.ready.services), visit);
-    if (signal.aborted) return GONE;
+    const known = await visit.unlessCut(identify(authenticate, keys.ready.services));
+    if (known === "gone") return GONE;
+    // Whoever is unverified when the drain begins, or at its deadline, is refused at once.
+    if (known === "draining") return this.#refuse({ kind: known });
+    if (known === "timed-out") {
+      const isReady = this.#services.state === "ready";
+      return this.#refuseWith(isReady ? "AUTH_UNAVAILABLE" : "STARTUP_INCOMPLETE");
+    }
     if ("kind" in known || this.#services.state === "ready") return known;
     return place.name(known.principal.subject) === "ok" ? known : this.#noPlace("subject-full");
-  }
-
-  /** Whoever is unverified when the drain begins, or at its deadline, is refused at once. */
-  async #orDrained<T>(identity: Promise<T>, visit: Visit<S>): Promise<T | Refused> {
-    const { restMs, signal, verdict } = visit;
-    const drained = verdict.then((fallen) =>
-      fallen.kind === "draining" ? this.#refuse(fallen) : new Promise<never>(() => {})
-    );
-    try {
-      return await deadline(Promise.race([identity, drained]), restMs(), { signal });
-    } catch {
-      // Neither of the two rejects: it was the deadline, or the signal, which the caller asks next.
-      const code = this.#services.state === "ready" ? "AUTH_UNAVAILABLE" : "STARTUP_INCOMPLETE";
-      return this.#refuseWith(code);
-    }
   }
 
   #refuse(verdict: RefusalVerdict): Refused {

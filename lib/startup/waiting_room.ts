@@ -29,7 +29,11 @@ export interface Place {
    * @throws {Error} If the place has a name already, or was left.
    */
   name(subject: string): "ok" | "subject-full";
-  /** Asks to be released. Resolves in order of arrival among those who ask, a batch at a time; at once where the place is left. */
+  /** Resolves at the turn that {@linkcode ask} asks for; at once where the place is left. */
+  wait(): Promise<void>;
+  /** Asks for a turn: they come in order of arrival among those who ask, a batch at a time. */
+  ask(): void;
+  /** Asks, and waits. */
   turn(): Promise<void>;
   /** Frees the place. Leaving again changes nothing. */
   leave(): void;
@@ -130,6 +134,7 @@ class Occupant implements Place {
   readonly #room: Room;
   #subject: string | null = null;
   #turn: PromiseWithResolvers<void> | null = null;
+  #asks = false;
   #left = false;
 
   constructor(arrival: number, room: Room) {
@@ -145,13 +150,22 @@ class Occupant implements Place {
     return "ok";
   }
 
-  turn(): Promise<void> {
+  wait(): Promise<void> {
     if (this.#left) return Promise.resolve();
-    if (this.#turn === null) {
-      this.#turn = Promise.withResolvers();
-      this.#room.ask(this);
-    }
+    this.#turn ??= Promise.withResolvers();
     return this.#turn.promise;
+  }
+
+  ask(): void {
+    if (this.#left || this.#asks) return;
+    this.#asks = true;
+    this.#room.ask(this);
+  }
+
+  turn(): Promise<void> {
+    const turn = this.wait();
+    this.ask();
+    return turn;
   }
 
   leave(): void {
@@ -162,6 +176,7 @@ class Occupant implements Place {
   }
 
   release(): void {
+    this.#asks = false;
     this.#turn?.resolve();
     this.#turn = null;
   }
