@@ -20,8 +20,8 @@ export interface VisitOptions {
 
 /** What a visit hears of the two barriers: the first verdict since it began, or that its time is over. */
 interface Heard<S, V> {
-  readonly services: Verdict<S>;
-  readonly keys: Verdict<V>;
+  readonly services: Verdict<S> | null;
+  readonly keys: Verdict<V> | null;
 }
 
 /** Why a visit's verification is not waited for any more. */
@@ -84,9 +84,9 @@ export class Visit<S, V> {
   }
 
   /** Takes a verdict. The first of each kind counts. */
-  hear({ services, keys }: Partial<Heard<S, V>>): void {
-    this.#services ??= services ?? null;
-    this.#keys ??= keys ?? null;
+  hear({ services = null, keys = null }: Partial<Heard<S, V>>): void {
+    this.#services ??= services;
+    this.#keys ??= keys;
     if (services?.kind === "draining") this.#onCut?.("draining");
     this.#askIfHeard();
   }
@@ -141,18 +141,16 @@ export class Visits<S, V> {
   constructor(options: VisitsOptions<S, V>) {
     this.#options = options;
     const { services, keys } = options;
-    services.onState((change) => this.#tell("services", verdictOf(services, change)));
-    keys.onState((change) => this.#tell("keys", verdictOf(keys, change)));
+    services.onState((change) => this.#tell({ services: verdictOf(services, change) }));
+    keys.onState((change) => this.#tell({ keys: verdictOf(keys, change) }));
   }
 
   /** Begins a visit, which its owner ends. */
   begin(options: VisitOptions): Visit<S, V> {
     const visit = new Visit<S, V>(options, this.#forget);
     this.#visits.add(visit);
-    const keys = this.#options.keys.peek();
-    if (keys !== null) visit.hear({ keys });
-    const services = this.#options.services.peek();
-    if (services !== null) visit.hear({ services });
+    const { services, keys } = this.#options;
+    visit.hear({ services: services.peek(), keys: keys.peek() });
     this.#wakeAt(options.deadlineAtMs);
     return visit;
   }
@@ -164,9 +162,7 @@ export class Visits<S, V> {
     this.#timerAtMs = Infinity;
   };
 
-  #tell<Kind extends keyof Heard<S, V>>(kind: Kind, verdict: Heard<S, V>[Kind] | null): void {
-    if (verdict === null) return;
-    const heard = { [kind]: verdict } as Partial<Heard<S, V>>;
+  #tell(heard: Partial<Heard<S, V>>): void {
     for (const visit of this.#visits) visit.hear(heard);
   }
 
