@@ -62,7 +62,7 @@ export function requireReady(): MiddlewareHandler<ReadyEnv> {
   return async (c, next) => {
     const { config, gate } = c.get("server");
     // Touched before the first await: a signal that nobody asked for never aborts.
-    const left = departureOf(c.req.raw);
+    const { signal } = c.req.raw;
     const url = urlOf(c.req.raw);
     if (url === null) throw new AppError("INVALID_REQUEST", { detail: INVALID_HOST });
     const credential = readBearer(c.req.raw.headers, url);
@@ -72,9 +72,8 @@ export function requireReady(): MiddlewareHandler<ReadyEnv> {
     const passage = await gate.pass({
       authenticate: (verifier) => verifier.verify(credential.token),
       deadlineMs: config.startup.waitMs,
-      signal: left.signal,
+      signal,
     });
-    left.decided();
     if (passage.kind === "gone") return new Response(null, { status: 499 });
     if (passage.kind === "refused") return refuse(c, passage.error);
     const { verdict, principal } = passage;
@@ -91,20 +90,4 @@ export function requireReady(): MiddlewareHandler<ReadyEnv> {
 
 function refuse(c: Context<ReadyEnv>, error: AppError): Response {
   return problemOf(error, { requestId: c.get("requestId"), headers: challengeFor(error) });
-}
-
-/**
- * A signal that aborts when the client leaves before {@linkcode decided} is
- * called. The request's own signal also aborts after every normal response.
- */
-export function departureOf(request: Request): { signal: AbortSignal; decided: () => void } {
-  const { signal } = request;
-  const departure = new AbortController();
-  const onAbort = () => departure.abort(signal.reason);
-  if (signal.aborted) onAbort();
-  else signal.addEventListener("abort", onAbort, { once: true });
-  return {
-    signal: departure.signal,
-    decided: () => signal.removeEventListener("abort", onAbort),
-  };
 }

@@ -170,15 +170,14 @@ export class Visits<S, V> {
     if (atMs >= this.#timerAtMs) return;
     clearTimeout(this.#timer);
     this.#timerAtMs = atMs;
-    // A timer may be early by a fraction, and 1 ms is its shortest.
-    const restMs = Math.ceil(atMs - this.#options.now());
-    this.#timer = setTimeout(() => this.#expire(), Math.max(restMs, 0));
+    this.#timer = setTimeout(() => this.#expire(), Math.max(atMs - this.#options.now(), 0));
   }
 
   #expire(): void {
-    this.#timerAtMs = Infinity;
     const { random, now } = this.#options;
-    const nowMs = now();
+    // A timer may be early by a fraction: what it was set for is due all the same.
+    const nowMs = Math.max(this.#timerAtMs, now());
+    this.#timerAtMs = Infinity;
     let nextMs = Infinity;
     for (const visit of this.#visits) {
       if (visit.deadlineAtMs > nowMs) nextMs = Math.min(nextMs, visit.deadlineAtMs);

@@ -55,6 +55,12 @@ export function macrotask(): Promise<void> {
 export class WaitingRoom {
   readonly #options: Required<WaitingRoomOptions>;
   readonly #bySubject = new Map<string, number>();
+  /** What places ask of the room: one for all of them. */
+  readonly #desk: Desk = {
+    take: (subject) => this.#take(subject),
+    ask: (occupant) => this.#ask(occupant),
+    free: (subject) => this.#free(subject),
+  };
   /** In order of arrival. */
   readonly #asking: Occupant[] = [];
   #releasing = false;
@@ -76,11 +82,7 @@ export class WaitingRoom {
     if (subject !== null && !this.#hasRoomFor(subject)) return "subject-full";
     if (this.#size >= this.#options.total) return "total-full";
     this.#size++;
-    const place = new Occupant(this.#arrivals++, {
-      take: (name) => this.#take(name),
-      ask: (occupant) => this.#ask(occupant),
-      free: (name) => this.#free(name),
-    });
+    const place = new Occupant(this.#arrivals++, this.#desk);
     if (subject !== null) place.name(subject);
     return place;
   }
@@ -123,7 +125,7 @@ export class WaitingRoom {
 }
 
 /** What a place asks of its room. */
-interface Room {
+interface Desk {
   take(subject: string): boolean;
   ask(occupant: Occupant): void;
   free(subject: string | null): void;
@@ -131,35 +133,36 @@ interface Room {
 
 class Occupant implements Place {
   readonly arrival: number;
-  readonly #room: Room;
+  readonly #desk: Desk;
   #subject: string | null = null;
-  #turn: PromiseWithResolvers<void> | null = null;
+  #turn: Promise<void> | null = null;
+  #release: () => void = nothing;
   #asks = false;
   #left = false;
 
-  constructor(arrival: number, room: Room) {
+  constructor(arrival: number, desk: Desk) {
     this.arrival = arrival;
-    this.#room = room;
+    this.#desk = desk;
   }
 
   name(subject: string): "ok" | "subject-full" {
     if (this.#left) throw new Error("Cannot name a place that was left");
     if (this.#subject !== null) throw new Error("Cannot name a place twice");
-    if (!this.#room.take(subject)) return "subject-full";
+    if (!this.#desk.take(subject)) return "subject-full";
     this.#subject = subject;
     return "ok";
   }
 
   wait(): Promise<void> {
     if (this.#left) return Promise.resolve();
-    this.#turn ??= Promise.withResolvers();
-    return this.#turn.promise;
+    this.#turn ??= new Promise((resolve) => this.#release = resolve);
+    return this.#turn;
   }
 
   ask(): void {
     if (this.#left || this.#asks) return;
     this.#asks = true;
-    this.#room.ask(this);
+    this.#desk.ask(this);
   }
 
   turn(): Promise<void> {
@@ -171,13 +174,15 @@ class Occupant implements Place {
   leave(): void {
     if (this.#left) return;
     this.#left = true;
-    this.#room.free(this.#subject);
+    this.#desk.free(this.#subject);
     this.release();
   }
 
   release(): void {
     this.#asks = false;
-    this.#turn?.resolve();
+    this.#release();
     this.#turn = null;
   }
 }
+
+function nothing(): void {}
