@@ -38,11 +38,21 @@ function readConfig(environment: Record<string, string | undefined>): Config {
 async function start(config: Config, listener: Listener): Promise<RunningServer> {
   await turn(FIRST_TURN_MS);
   const { configureLogs } = await import("./lib/observe/log.ts");
-  configureLogs({ json: config.log.json, secrets: secrets(config) });
+  const { Tracing } = await import("./lib/observe/tracing.ts");
+  const onDeploy = environment.DENO_DEPLOYMENT_ID !== undefined;
+  const write = onDeploy && (await import("./lib/observe/log_console.ts")).writeToConsole;
+  const tracing = new Tracing();
+  configureLogs({
+    json: config.log.json,
+    secrets: secrets(config),
+    traceIds: () => tracing.ids(),
+    ...(write ? { write } : {}),
+  });
   await turn();
   const { startServer } = await import("./lib/server.ts");
   return startServer(config, {
     listener,
+    tracing,
     async loadApp() {
       await turn();
       return (await import("./routes/app.ts")).createApp;
@@ -51,7 +61,7 @@ async function start(config: Config, listener: Listener): Promise<RunningServer>
       await turn();
       return (await import("./lib/bootstrap.ts")).bootstrap;
     },
-    onDeploy: environment.DENO_DEPLOYMENT_ID !== undefined,
+    onDeploy,
   });
 }
 

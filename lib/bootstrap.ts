@@ -11,8 +11,8 @@ import { AgentSupervisor } from "./agents/supervisor.ts";
 import type { SupervisorParts } from "./agents/supervisor_parts.ts";
 import { loadKeys } from "./auth/keys.ts";
 import { TokenVerifier } from "./auth/verifier.ts";
+import { exportMetrics } from "./bootstrap/metrics_export.ts";
 import { FanOut } from "./chat/fan_out.ts";
-import type { Exposition } from "./observe/metrics.ts";
 import type { BootstrapOptions, Bootstrapped } from "./server_context.ts";
 import type { Services } from "./services.ts";
 import { phase, plan } from "./startup/phases.ts";
@@ -20,6 +20,8 @@ import { Startup } from "./startup/startup.ts";
 import { supervisorRecorder } from "./observe/supervisor_recorder.ts";
 import { Bell } from "./threads/bell.ts";
 import { ChunkLog } from "./threads/chunk_log.ts";
+import { GroupedStore } from "./threads/group_commit.ts";
+import { Heads } from "./threads/heads.ts";
 import { checkKvConnect } from "./threads/kv_connect.ts";
 import { KvStore } from "./threads/kv_store.ts";
 import { RunEnds } from "./threads/run_ends.ts";
@@ -34,12 +36,13 @@ import { StoreProbe } from "./observe/store_probe.ts";
 /** Longest wait of a run for a model that is still being loaded, milliseconds. */
 const MODEL_WAIT_MS = 5_000;
 
-/** Longest time without a metrics library, milliseconds: what is recorded meanwhile is kept in memory. */
-const METRICS_WAIT_MS = 1_000;
+/** Commits under way at once, and reads, to a database behind the network, which works on several. */
+const REMOTE_LANES = 8;
 
 /** Prepares the start-up; nothing happens before it is started. */
-export function bootstrap(options: BootstrapOptions): Bootstrapped {
-  const { config, metrics, log, instanceId } = options;
+export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
+  const { config, metrics, tracing: tracer, log, instanceId } = options;
+  const exported = await exportMetrics(options);
   const fanOut = new FanOut();
 
   const keys = phase({
@@ -66,14 +69,16 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
       const isAddress = path !== undefined && /^https?:/i.test(path);
       if (isAddress) await checkKvConnect(path, { accessToken, signal });
       const kv = await Deno.openKv(path);
-      const store = new KvStore(kv, {
-        remote: options.onDeploy || isAddress,
+      const remote = options.onDeploy || isAddress;
+      const database = new KvStore(kv, {
+        remote,
         instanceId,
         onOperation: (operation, seconds) =>
           metrics.record("store_operation_seconds", { operation }, seconds),
         onAvailability: (available, error) =>
           available ? log.info("The store is back") : log.error("The store is lost", { error }),
       });
+      const store = new GroupedStore(database, { lanes: remote ? REMOTE_LANES : 1 });
       try {
         await store.probe();
         signal.throwIfAborted();
@@ -98,7 +103,7 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
     critical: false,
     run: () => {
       const { name: model, ...endpoint } = config.model;
-      return loadModel({ ...endpoint, model, silenceMs: config.limits.modelSilenceMs });
+      return loadModel({ ...endpoint, model, silenceMs: config.limits.modelSilenceMs, tracer });
     },
   });
 
@@ -120,6 +125,7 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
           model.current ?? await deadline(model.arrived, MODEL_WAIT_MS).catch(() => null),
         limits: config.limits,
         events: supervisorRecorder(metrics, log),
+        tracer,
       });
       supervisor.listen();
       return Promise.resolve(supervisor);
@@ -150,32 +156,10 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
     }),
     barrier: options.services,
     timeoutMs: config.startup.timeoutMs,
+    tracer,
   });
   startup.openEarly(keys, options.keys);
-  return { startup, metricsText: exposeMetrics(options) };
-}
-
-/**
- * Renders the metrics. Their library takes longer to load than all else, so it is loaded for the
- * first who asks, or once the gate has most likely opened.
- */
-function exposeMetrics({ metrics }: BootstrapOptions): () => Promise<Exposition> {
-  const load = lazy(async () => {
-    clearTimeout(timer);
-    const { createPrometheus } = await import("./observe/prometheus.ts");
-    const prometheus = createPrometheus();
-    metrics.attach(prometheus.sink);
-    return prometheus;
-  });
-  const timer = setTimeout(load, METRICS_WAIT_MS);
-  Deno.unrefTimer(timer);
-  return async () => await (await load()).render();
-}
-
-/** Makes something once, when it is first asked for. */
-function lazy<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => made ??= make();
+  return { startup, metricsText: exported.render, stopTelemetry: exported.stop };
 }
 
 /** What works on one store. */
@@ -188,13 +172,14 @@ function threadParts(
   const threads = new ThreadLog(store);
   const chunks = new ChunkLog(store);
   const bell = new Bell(store, instanceId);
+  const heads = new Heads();
   return {
     threads,
     chunks,
     bell,
     removal: new ThreadRemoval(store),
-    runs: new RunLog(store, instanceId),
-    ends: new RunEnds(store, instanceId),
+    runs: new RunLog(store, instanceId, heads),
+    ends: new RunEnds(store, instanceId, heads),
     reader: new ThreadReader({ store, threads, chunks, fanOut, bell }),
   };
 }

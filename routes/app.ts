@@ -16,6 +16,7 @@ import { authRoutes } from "./auth.ts";
 import { handleHandshake } from "./chat.ts";
 import type { ServerContext } from "../lib/server_context.ts";
 import { type ReadyEnv, requireReady, withServer } from "./context.ts";
+import { docsRoutes } from "./docs/routes.ts";
 import { operationsRoutes } from "./operations.ts";
 import { pageRoutes } from "./page/page.ts";
 import { problemOf } from "./problem.ts";
@@ -46,11 +47,16 @@ export function createApp(server: ServerContext): Hono<ReadyEnv> {
   sendSocketsAhead(app, (request) => handleHandshake(request, server));
 
   app.use(withServer(server));
+  const strictTransportSecurity = config.appEnv === "production" || config.appEnv === "staging";
+  // Before the headers of the rest, which are others.
+  app.route("/", docsRoutes({ strictTransportSecurity }));
   app.use(secureHeaders({
-    strictTransportSecurity: config.appEnv === "production" || config.appEnv === "staging",
+    strictTransportSecurity,
     contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     xFrameOptions: "DENY",
     referrerPolicy: "no-referrer",
+    // A document brings a policy of its own (`documentHeaders`).
+    overwrite: false,
   }));
 
   app.use(
@@ -93,7 +99,7 @@ export function createApp(server: ServerContext): Hono<ReadyEnv> {
   }
   app.route("/auth", authRoutes());
   app.route("/", operationsRoutes());
-  app.route("/", pageRoutes());
+  app.route("/", pageRoutes(config));
 
   app.notFound((c) => problemOf(new AppError("NOT_FOUND"), { requestId: c.get("requestId") }));
   app.onError((thrown, c) => {

@@ -20,8 +20,9 @@ import { WebSocketChannel } from "../lib/chat/socket.ts";
 import { AppError, toAppError } from "../lib/errors.ts";
 import { refusalOf } from "../lib/startup/refusal.ts";
 import type { ServerContext } from "../lib/server_context.ts";
+import { inRequest } from "../lib/observe/log_context.ts";
 import { requestIdOf } from "../lib/request_id.ts";
-import { INVALID_HOST, urlOf } from "./context.ts";
+import { describeRequest, INVALID_HOST, urlOf } from "./context.ts";
 import { problemOf } from "./problem.ts";
 
 /** An admitted caller as the gate describes it. */
@@ -63,10 +64,14 @@ export function handleHandshake(
   server: ServerContext,
 ): Response | Promise<Response> {
   const requestId = requestIdOf(request.headers);
+  if (server.tracing.isOn) {
+    describeRequest(server.tracing, { requestId, method: request.method, route: "/ws" });
+  }
   const handshake = check(request, server);
   // What was only needed to check is let go: thousands may wait from here on.
   return handshake.ok
-    ? admit({ server, request, requestId, handshake })
+    // Also for all that the socket does later.
+    ? inRequest(requestId, () => admit({ server, request, requestId, handshake }))
     : refuse(server, requestId, handshake.error, handshake.headers);
 }
 
@@ -78,7 +83,6 @@ function check(request: Request, server: ServerContext): Handshake | Refusal {
   if (url === null) return refusal(new AppError("INVALID_REQUEST", { detail: INVALID_HOST }));
   if (server.gate.draining) return refusal(refusalOf({ kind: "draining" }));
   if (server.memory.over) {
-    server.metrics.record("slow_consumers_total", {}, server.connections.shedHeaviest());
     return refusal(new AppError("ADMISSION_FULL", { retryAfterMs: 5_000 }));
   }
   const { config } = server;
@@ -179,12 +183,15 @@ function serve(socket: WebSocket, opening: Opening): void {
     });
 }
 
+/** What a peer closes with where all is well, or no close frame came: RFC 6455 §7.4.1, and 0 of the platform's. */
+const PEER_CLOSES: ReadonlySet<number> = new Set([0, 1000, 1001, 1005, 1006]);
+
 /**
- * The code by which a close is counted: this side's own, whatever the peer answered. Of the peer's,
- * only those of RFC 6455 §7.4.1: it may choose others freely, and would fill the metric with them.
+ * The code by which a close is counted: this side's own, whatever the peer answered. Of the peer's
+ * only the usual ones: it may choose any other freely, and would fill the metric with them.
  */
 function closeLabel(own: number | null, peers: number): string {
-  return own === null && peers > 1015 ? "other" : String(own ?? peers);
+  return String(own ?? (PEER_CLOSES.has(peers) ? peers : "other"));
 }
 
 /** Opens the chat, or says why there is none. */
@@ -207,6 +214,7 @@ function open(channel: WebSocketChannel, opening: Opening): ChatSession | null {
     waitedMs,
     limits: server.config.limits,
     events: sessionEvents(server, requestId),
+    tracer: server.tracing,
   });
   connection.register(session);
   return session;
