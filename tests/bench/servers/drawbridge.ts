@@ -9,6 +9,7 @@ import { setImmediate } from "node:timers";
 import { bootstrap } from "../../../lib/bootstrap.ts";
 import { TokenVerifier } from "../../../lib/auth/verifier.ts";
 import { loadConfig, secrets } from "../../../lib/config.ts";
+import { Listener } from "../../../lib/listener.ts";
 import { configureLogs } from "../../../lib/observe/log.ts";
 import { startServer } from "../../../lib/server.ts";
 import type { Services } from "../../../lib/services.ts";
@@ -50,7 +51,8 @@ const config = loadConfig(Deno.env.toObject());
 configureLogs({ json: config.log.json, secrets: secrets(config) });
 let services: Services | null = null;
 const server = startServer(config, {
-  createApp,
+  listener: new Listener(config),
+  loadApp: () => Promise.resolve(createApp),
   loadBootstrap: () =>
     Promise.resolve((options) => {
       options.services.onState(({ to }) => {
