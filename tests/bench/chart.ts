@@ -36,15 +36,17 @@ const COMPARED: readonly (readonly [bench: string, figure: string, work: string]
   ["chunks", "fifty", "chunks, 50 sockets"],
 ];
 
-/** Bars end here: what is ten times better than asked for need not be longer. */
+/** Bars end here, on either side: what is ten times better than asked for need not be longer. */
 const LONGEST = 10;
+const SHORTEST = 1 / 4;
 
 /** How much better than its goal a figure is; null where the goal is that there be none. */
 export function scoreOf({ goal, measured }: Judged): number | null {
   const { atLeast, atMost } = goal;
-  if (atLeast !== undefined) return Math.min(measured / atLeast, LONGEST);
+  const bounded = (score: number): number => Math.max(SHORTEST, Math.min(score, LONGEST));
+  if (atLeast !== undefined) return bounded(measured / atLeast);
   if (atMost === undefined || atMost === 0) return null;
-  return measured <= 0 ? LONGEST : Math.min(atMost / measured, LONGEST);
+  return measured <= 0 ? LONGEST : bounded(atMost / measured);
 }
 
 /** The bars of the first panel. */
@@ -71,7 +73,7 @@ export function peerBars(results: readonly BenchResult[]): PeerBar[] {
 }
 
 function specOf(results: readonly BenchResult[]): TopLevelSpec {
-  const domain = [1 / 4, LONGEST * 1.6];
+  const domain = [SHORTEST, LONGEST * 1.6];
   const work = { field: "work", type: "nominal", sort: null, title: null } as const;
   const labels = { labelLimit: 420 };
   return {
@@ -120,6 +122,7 @@ function specOf(results: readonly BenchResult[]): TopLevelSpec {
       {
         title: "A second's work, a bare Deno server's being 1",
         width: 460,
+        height: { step: 11 },
         data: { values: peerBars(results) },
         mark: { type: "bar", height: 9 },
         encoding: {

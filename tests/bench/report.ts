@@ -75,7 +75,8 @@ function describe(result: SavedResult): string {
     "",
     `## ${result.name}`,
     "",
-    `${result.title}. Repetitions: ${count}, on Deno ${result.deno} and ${result.cores} cores.`,
+    `${result.title}. Repetitions: ${count}, on Deno ${result.deno}, ` +
+    `server and generator ${result.pinned ? "on a core each" : "sharing all cores"}.`,
     "",
     markdownTable(["", ...names], rows),
     ...goals,
