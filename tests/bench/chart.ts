@@ -7,8 +7,7 @@
 import { parse, View } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 import { type BenchResult, type Judged, valuesOf } from "./bench.ts";
-import { BENCHES } from "./benches/mod.ts";
-import { readResults } from "./results.ts";
+import { latestResults } from "./latest.ts";
 import { ratio } from "./stats.ts";
 import { describeGoal, formatNumber } from "./table.ts";
 
@@ -160,7 +159,6 @@ export async function draw(results: readonly BenchResult[]): Promise<string> {
 }
 
 if (import.meta.main) {
-  const results = await readResults();
-  const inOrder = [...BENCHES.keys()].flatMap((name) => results.get(name) ?? []);
-  await Deno.writeTextFile(new URL("chart.svg", import.meta.url), await draw(inOrder));
+  const svg = await draw(await latestResults());
+  await Deno.writeTextFile(new URL("chart.svg", import.meta.url), svg);
 }

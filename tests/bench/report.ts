@@ -5,8 +5,8 @@
  * @module
  */
 import { type BenchResult, type Goal, type TargetName, valuesOf } from "./bench.ts";
-import { BENCHES } from "./benches/mod.ts";
-import { readResults, type SavedResult } from "./results.ts";
+import { latestResults } from "./latest.ts";
+import type { SavedResult } from "./results.ts";
 import { median } from "./stats.ts";
 import { describeGoal, formatNumber } from "./table.ts";
 
@@ -112,8 +112,7 @@ function markdownTable(head: readonly string[], rows: readonly (readonly string[
 }
 
 if (import.meta.main) {
-  const saved = await readResults();
-  const results = [...BENCHES.keys()].flatMap((name) => saved.get(name) ?? []);
+  const results = await latestResults();
   const readme = await Deno.readTextFile("README.md");
   await Deno.writeTextFile("README.md", withResults(readme, results));
   await Deno.writeTextFile(new URL("RESULTS.md", import.meta.url), fullReport(results));
