@@ -134,6 +134,47 @@ Deno.test({
 });
 
 Deno.test({
+  ...needsServer(
+    "a server that is killed in the midst of an answer: the SDK's chat gets all of it from the next, once",
+  ),
+  async fn() {
+    await using folder = new TempFolder();
+    const env = { KV_PATH: `${folder.path}/chat.db` };
+    await using first = await ServerProcess.start({ env });
+    await first.state("ready");
+    const client = await chatWith(first);
+    const sent = client.chat.sendMessage({ text: "/count 40 20" });
+    await shows(client, "1 2 3");
+    await first.kill();
+    await sent;
+    assertEquals(client.chat.status, "error");
+
+    await using second = await ServerProcess.start({ env });
+    await second.state("ready");
+    // One page is loaded anew, another sends its message again: the run is one.
+    const [reloaded, again] = [await chatWith(second), await chatWith(second)];
+    const { id, parts } = client.chat.messages[0]!;
+    await Promise.all([
+      reloaded.chat.resumeStream(),
+      again.chat.sendMessage({ id, role: "user", parts }),
+    ]);
+    for (const page of [reloaded, again]) {
+      assertEquals([page.text(), page.chat.status], [count(40), "ready"]);
+    }
+    const { body } = await second.request("/api/threads/t/entries", {
+      headers: { authorization: `Bearer ${await mintToken()}` },
+    });
+    const { entries } = JSON.parse(body);
+    assertEquals(
+      entries.map(({ entry }: { entry: { role?: string; attempt?: number } }) =>
+        entry.role ?? `attempt ${entry.attempt}`
+      ),
+      ["user", "attempt 1", "attempt 2", "assistant"],
+    );
+  },
+});
+
+Deno.test({
   ...needsServer("a server that is short of memory refuses new streams, and stores nothing"),
   async fn() {
     await using server = await ServerProcess.start({ env: { LIMIT_MEMORY_BYTES: "1" } });
