@@ -7,6 +7,8 @@
 import { ConfigError, loadConfig, secrets } from "./lib/config.ts";
 import { describeVariables } from "./lib/config/variables.ts";
 import { configureLogs, flushLogs } from "./lib/observe/log.ts";
+import { writeToConsole } from "./lib/observe/log_console.ts";
+import { Tracing } from "./lib/observe/tracing.ts";
 import { type RunningServer, startServer } from "./lib/server.ts";
 import { createApp } from "./routes/app.ts";
 
@@ -21,13 +23,21 @@ function readEnvironment(): Record<string, string | undefined> {
 
 function start(): RunningServer {
   const environment = readEnvironment();
+  const onDeploy = environment.DENO_DEPLOYMENT_ID !== undefined;
   try {
     const config = loadConfig(environment);
-    configureLogs({ json: config.log.json, secrets: secrets(config) });
+    const tracing = new Tracing();
+    configureLogs({
+      json: config.log.json,
+      secrets: secrets(config),
+      traceIds: () => tracing.ids(),
+      ...(onDeploy ? { write: writeToConsole } : {}),
+    });
     return startServer(config, {
+      tracing,
       createApp,
       loadBootstrap: async () => (await import("./lib/bootstrap.ts")).bootstrap,
-      onDeploy: environment.DENO_DEPLOYMENT_ID !== undefined,
+      onDeploy,
     });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

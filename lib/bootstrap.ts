@@ -12,7 +12,9 @@ import type { SupervisorParts } from "./agents/supervisor_parts.ts";
 import { loadKeys } from "./auth/keys.ts";
 import { TokenVerifier } from "./auth/verifier.ts";
 import { FanOut } from "./chat/fan_out.ts";
+import type { MetricsSink } from "./observe/metrics.ts";
 import { createPrometheus } from "./observe/prometheus.ts";
+import { isTelemetryOn } from "./observe/telemetry.ts";
 import type { BootstrapOptions, Bootstrapped } from "./server_context.ts";
 import type { Services } from "./services.ts";
 import { phase, plan } from "./startup/phases.ts";
@@ -20,6 +22,8 @@ import { Startup } from "./startup/startup.ts";
 import { supervisorRecorder } from "./observe/supervisor_recorder.ts";
 import { Bell } from "./threads/bell.ts";
 import { ChunkLog } from "./threads/chunk_log.ts";
+import { GroupedStore } from "./threads/group_commit.ts";
+import { Heads } from "./threads/heads.ts";
 import { checkKvConnect } from "./threads/kv_connect.ts";
 import { KvStore } from "./threads/kv_store.ts";
 import { RunEnds } from "./threads/run_ends.ts";
@@ -34,11 +38,14 @@ import { StoreProbe } from "./observe/store_probe.ts";
 /** Longest wait of a run for a model that is still being loaded, milliseconds. */
 const MODEL_WAIT_MS = 5_000;
 
+/** Commits under way at once, and reads, to a database behind the network, which works on several. */
+const REMOTE_LANES = 8;
+
 /** Prepares the start-up; nothing happens before it is started. */
-export function bootstrap(options: BootstrapOptions): Bootstrapped {
-  const { config, metrics, log, instanceId } = options;
+export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
+  const { config, metrics, tracing: tracer, log, instanceId } = options;
   const prometheus = createPrometheus();
-  metrics.attach(prometheus.sink);
+  const stopTelemetry = await attachSinks(options, prometheus.sink);
   const fanOut = new FanOut();
 
   const keys = phase({
@@ -65,14 +72,16 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
       const isAddress = path !== undefined && /^https?:/i.test(path);
       if (isAddress) await checkKvConnect(path, { accessToken, signal });
       const kv = await Deno.openKv(path);
-      const store = new KvStore(kv, {
-        remote: options.onDeploy || isAddress,
+      const remote = options.onDeploy || isAddress;
+      const database = new KvStore(kv, {
+        remote,
         instanceId,
         onOperation: (operation, seconds) =>
           metrics.record("store_operation_seconds", { operation }, seconds),
         onAvailability: (available, error) =>
           available ? log.info("The store is back") : log.error("The store is lost", { error }),
       });
+      const store = new GroupedStore(database, { lanes: remote ? REMOTE_LANES : 1 });
       try {
         await store.probe();
         signal.throwIfAborted();
@@ -97,7 +106,7 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
     critical: false,
     run: () => {
       const { name: model, ...endpoint } = config.model;
-      return loadModel({ ...endpoint, model, silenceMs: config.limits.modelSilenceMs });
+      return loadModel({ ...endpoint, model, silenceMs: config.limits.modelSilenceMs, tracer });
     },
   });
 
@@ -119,6 +128,7 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
           model.current ?? await deadline(model.arrived, MODEL_WAIT_MS).catch(() => null),
         limits: config.limits,
         events: supervisorRecorder(metrics, log),
+        tracer,
       });
       supervisor.listen();
       return Promise.resolve(supervisor);
@@ -149,9 +159,32 @@ export function bootstrap(options: BootstrapOptions): Bootstrapped {
     }),
     barrier: options.services,
     timeoutMs: config.startup.timeoutMs,
+    tracer,
   });
   startup.openEarly(keys, options.keys);
-  return { startup, metricsText: prometheus.render };
+  return { startup, metricsText: prometheus.render, stopTelemetry };
+}
+
+/** Feeds the metrics to Prometheus and, where somebody listens, to OpenTelemetry, which traces too. */
+async function attachSinks(
+  { metrics, tracing, log }: BootstrapOptions,
+  prometheus: MetricsSink,
+): Promise<() => void> {
+  let stop = (): void => {};
+  const sinks = [prometheus];
+  if (isTelemetryOn()) {
+    try {
+      const telemetry = await import("./observe/opentelemetry.ts");
+      const exported = telemetry.createTelemetryMetrics();
+      sinks.push(exported.sink);
+      stop = exported.stop;
+      tracing.attach(telemetry.createTelemetryTracing());
+    } catch (error) {
+      log.warn("telemetry cannot be exported", { error });
+    }
+  }
+  metrics.attach(...sinks);
+  return stop;
 }
 
 /** What works on one store. */
@@ -164,13 +197,14 @@ function threadParts(
   const threads = new ThreadLog(store);
   const chunks = new ChunkLog(store);
   const bell = new Bell(store, instanceId);
+  const heads = new Heads();
   return {
     threads,
     chunks,
     bell,
     removal: new ThreadRemoval(store),
-    runs: new RunLog(store, instanceId),
-    ends: new RunEnds(store, instanceId),
+    runs: new RunLog(store, instanceId, heads),
+    ends: new RunEnds(store, instanceId, heads),
     reader: new ThreadReader({ store, threads, chunks, fanOut, bell }),
   };
 }

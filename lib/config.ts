@@ -60,6 +60,8 @@ export interface Config {
   readonly agentInstructions?: string;
   /** `/metrics`: behind `token`, else open or absent. */
   readonly metrics: { readonly token?: string; readonly open: boolean };
+  /** The chat page: where it gets its token, a path of the same origin or an `https:` address. */
+  readonly page: { readonly tokenUrl?: string };
   /** Every `LIMIT_*`. */
   readonly limits: Limits;
   /** Logs: one JSON object a line, or readable lines. */
@@ -91,6 +93,7 @@ export function loadConfig(environment: Environment): Config {
   const model = readModel(reader, { lenient, warn });
   const agentInstructions = reader.text("AGENT_INSTRUCTIONS");
   const token = reader.visible("METRICS_TOKEN");
+  const tokenUrl = readTokenUrl(reader);
   const limits = readLimits(reader, environment);
 
   if (reader.faults.length > 0 || auth === undefined) throw new ConfigError(reader.faults);
@@ -107,6 +110,7 @@ export function loadConfig(environment: Environment): Config {
     model,
     ...(agentInstructions === undefined ? {} : { agentInstructions }),
     metrics: token === undefined ? { open: lenient } : { token, open: false },
+    page: tokenUrl === undefined ? {} : { tokenUrl },
     limits,
     log: { json: appEnv !== "development" },
     warnings,
@@ -152,7 +156,8 @@ function readKv(reader: EnvironmentReader): Config["kv"] {
 function readOrigins(reader: EnvironmentReader): ReadonlySet<string> {
   const origins = new Set<string>();
   reader.list("ALLOWED_ORIGINS").forEach((entry, index) => {
-    if (/^https?:\/\/[^/?#@*\\\s]+$/i.test(entry) && URL.canParse(entry)) {
+    // No `;` either, which a host may have: these origins stand in a Content-Security-Policy.
+    if (/^https?:\/\/[^/?#@*;\\\s]+$/i.test(entry) && URL.canParse(entry)) {
       origins.add(new URL(entry).origin);
       return;
     }
@@ -163,6 +168,17 @@ function readOrigins(reader: EnvironmentReader): ReadonlySet<string> {
     );
   });
   return origins;
+}
+
+function readTokenUrl(reader: EnvironmentReader): string | undefined {
+  const text = reader.visible("PAGE_TOKEN_URL");
+  if (text === undefined) return undefined;
+  const isPath = /^\/(?![/\\])[^#]*$/.test(text);
+  // Its origin stands in a Content-Security-Policy, where `*` and `;` would say more than a host.
+  const isAddress = /^https:\/\/[\w.:[\]-]+(?:[/?][^#]*)?$/i.test(text) && URL.canParse(text);
+  if (isPath || isAddress) return text;
+  reader.fault("PAGE_TOKEN_URL");
+  return undefined;
 }
 
 function readStartup(reader: EnvironmentReader, appEnv: AppEnv): Config["startup"] {

@@ -116,6 +116,9 @@ export const ERRORS = {
 /** A code of {@linkcode ERRORS}. */
 export type ErrorCode = keyof typeof ERRORS;
 
+/** Every code, in the order of {@linkcode ERRORS}. */
+export const ERROR_CODES = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
+
 /** What an {@linkcode AppError} may carry besides its code. */
 export interface AppErrorOptions extends ErrorOptions {
   /** One sentence for the client. It is sent as it is: no secret, path or user text. */

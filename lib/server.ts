@@ -14,7 +14,8 @@ import { DRAIN_DEADLINE_MS } from "./limits.ts";
 import { logger } from "./observe/log.ts";
 import { MemoryGauge } from "./observe/memory.ts";
 import { Metrics } from "./observe/metrics.ts";
-import { startupLogger } from "./observe/startup_log.ts";
+import { Tracing } from "./observe/tracing.ts";
+import { startupLogger, tellWaits } from "./observe/startup_log.ts";
 import type { BootstrapOptions, Bootstrapped, ServerContext } from "./server_context.ts";
 import type { Services } from "./services.ts";
 import { StartupBarrier } from "./startup/barrier.ts";
@@ -30,9 +31,11 @@ export interface ServerOptions {
     readonly fetch: (request: Request) => Response | Promise<Response>;
   };
   /** Loads and calls the bootstrap, once the server listens. */
-  readonly loadBootstrap: () => Promise<(options: BootstrapOptions) => Bootstrapped>;
+  readonly loadBootstrap: () => Promise<(options: BootstrapOptions) => Promise<Bootstrapped>>;
   /** Whether the platform is Deno Deploy, whose database is a remote one. */
   readonly onDeploy?: boolean;
+  /** Where the server traces; a new one by default. */
+  readonly tracing?: Tracing;
 }
 
 /** A server that listens. */
@@ -52,7 +55,10 @@ export interface RunningServer {
 const TCP_BACKLOG = 4_096;
 
 /** Time between two looks at resident memory, milliseconds. */
-const MEMORY_LOOK_MS = 1_000;
+const MEMORY_LOOK_MS = 500;
+
+/** Unread bytes from which on the end of a socket frees anything worth it. */
+const SHED_FROM_BYTES = 16_384;
 
 /** Time for close frames to be answered before the listener stops, milliseconds. */
 const CLOSE_GRACE_MS = 600;
@@ -65,6 +71,7 @@ const CLOSE_GRACE_MS = 600;
 export function startServer(config: Config, options: ServerOptions): RunningServer {
   const log = logger("server");
   const metrics = new Metrics();
+  const { tracing = new Tracing() } = options;
   const services = new StartupBarrier<Services>();
   const keys = new StartupBarrier<TokenVerifier>();
   const { limits } = config;
@@ -89,10 +96,11 @@ export function startServer(config: Config, options: ServerOptions): RunningServ
     };
   const app = options.createApp({
     config,
-    gate: new Gate({ services, keys, room, metrics }),
+    gate: new Gate({ services, keys, room, metrics, tracer: tracing }),
     connections,
     memory,
     metrics,
+    tracing,
     log,
     startup: startupReport,
     services: () => {
@@ -120,19 +128,35 @@ export function startServer(config: Config, options: ServerOptions): RunningServ
   log.info("listening", { address });
   for (const warning of config.warnings) log.warn(warning);
 
-  const bootstrapped = options.loadBootstrap().then((bootstrap) => {
+  const bootstrapped = options.loadBootstrap().then(async (bootstrap) => {
     const instanceId = crypto.randomUUID();
     const { onDeploy = false } = options;
-    built = bootstrap({ config, metrics, log, instanceId, onDeploy, services, keys });
+    const parts = { config, metrics, tracing, log, instanceId, onDeploy, services, keys };
+    built = await bootstrap(parts);
     built.startup.onEvent(startupRecorder(metrics));
-    built.startup.onEvent(startupLogger(log));
-    if (services.state === "starting") built.startup.start();
+    const startupLog = logger("startup");
+    built.startup.onEvent(startupLogger(startupLog, { address, report: startupReport }));
+    if (services.state !== "starting") return;
+    built.startup.start();
+    // JSON is for machines, which look at /health/startup.
+    if (!config.log.json) {
+      const stopTelling = tellWaits(startupLog, { report: startupReport });
+      services.onState(({ to }) => to === "ready" || to === "draining" ? stopTelling() : undefined);
+    }
   });
   // Whoever started the server looks at it; until then it is no crash of its own.
   bootstrapped.catch(() => {});
 
+  let wasOver = false;
   const memoryTimer = setInterval(() => {
-    if (memory.over) metrics.record("slow_consumers_total", {}, connections.shedHeaviest());
+    const isOver = memory.over;
+    // What the first look met may be garbage, which is about to go.
+    if (isOver && wasOver) {
+      const shed = connections.shedHeaviest(SHED_FROM_BYTES);
+      metrics.record("slow_consumers_total", {}, shed);
+      if (shed > 0) log.warn("memory is short", { residentBytes: memory.bytes, shed });
+    }
+    wasOver = isOver;
   }, MEMORY_LOOK_MS);
   Deno.unrefTimer(memoryTimer);
 
@@ -153,6 +177,7 @@ export function startServer(config: Config, options: ServerOptions): RunningServ
     await Promise.all([runs, settle(left, CLOSE_GRACE_MS)]);
     await built?.startup.stop();
     await settle(server.shutdown(), CLOSE_GRACE_MS);
+    built?.stopTelemetry();
   };
   let drained: Promise<void> | null = null;
   return {

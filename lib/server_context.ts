@@ -11,6 +11,7 @@ import type { Config } from "./config.ts";
 import type { Logger } from "./observe/log.ts";
 import type { MemoryGauge } from "./observe/memory.ts";
 import type { Exposition, Metrics } from "./observe/metrics.ts";
+import type { Tracing } from "./observe/tracing.ts";
 import type { Services } from "./services.ts";
 import type { StartupBarrier } from "./startup/barrier.ts";
 import type { Gate } from "./startup/gate.ts";
@@ -23,6 +24,7 @@ export interface ServerContext {
   readonly connections: Connections;
   readonly memory: MemoryGauge;
   readonly metrics: Metrics;
+  readonly tracing: Tracing;
   readonly log: Logger;
   /** Where the start-up is. */
   readonly startup: () => StartupReport;
@@ -38,6 +40,7 @@ export interface ServerContext {
 export interface BootstrapOptions {
   readonly config: Config;
   readonly metrics: Metrics;
+  readonly tracing: Tracing;
   readonly log: Logger;
   /** Names this process among those that share a database. */
   readonly instanceId: string;
@@ -55,4 +58,6 @@ export interface Bootstrapped {
   readonly startup: Startup<Services>;
   /** Renders all metrics. */
   readonly metricsText: () => Promise<Exposition>;
+  /** Hands on what telemetry has not sent yet. To be called last. */
+  readonly stopTelemetry: () => void;
 }

@@ -11,11 +11,13 @@ import { originAllowed } from "../lib/auth/origin.ts";
 import { challengeFor } from "../lib/auth/refusal.ts";
 import { AppError, toAppError } from "../lib/errors.ts";
 import { aiRoutes, MAX_HISTORY_BYTES } from "./ai.ts";
+import { inRequest } from "../lib/observe/log_context.ts";
 import { UnknownCommitError } from "../lib/threads/store.ts";
 import { authRoutes } from "./auth.ts";
 import { handleHandshake } from "./chat.ts";
 import type { ServerContext } from "../lib/server_context.ts";
-import { type ReadyEnv, requireReady, withServer } from "./context.ts";
+import { type ReadyEnv, requestIdOf, requireReady, withServer } from "./context.ts";
+import { docsRoutes } from "./docs/routes.ts";
 import { operationsRoutes } from "./operations.ts";
 import { pageRoutes } from "./page/page.ts";
 import { problemOf } from "./problem.ts";
@@ -41,15 +43,23 @@ export function createApp(server: ServerContext): Hono<ReadyEnv> {
   // First and alone: nothing may touch the response of an upgrade.
   app.all("/ws", (c) => {
     c.set("server", server);
-    return handleHandshake(c);
+    const requestId = requestIdOf(c.req.raw.headers);
+    c.set("requestId", requestId);
+    // Also for all that the socket does later.
+    return inRequest(requestId, () => handleHandshake(c));
   });
 
   app.use(withServer(server));
+  const strictTransportSecurity = config.appEnv === "production" || config.appEnv === "staging";
+  // Before the headers of the rest, which are others.
+  app.route("/", docsRoutes({ strictTransportSecurity }));
   app.use(secureHeaders({
-    strictTransportSecurity: config.appEnv === "production" || config.appEnv === "staging",
+    strictTransportSecurity,
     contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     xFrameOptions: "DENY",
     referrerPolicy: "no-referrer",
+    // A document brings a policy of its own (`documentHeaders`).
+    overwrite: false,
   }));
 
   app.use(
@@ -92,7 +102,7 @@ export function createApp(server: ServerContext): Hono<ReadyEnv> {
   }
   app.route("/auth", authRoutes());
   app.route("/", operationsRoutes());
-  app.route("/", pageRoutes());
+  app.route("/", pageRoutes(config));
 
   app.notFound((c) => problemOf(new AppError("NOT_FOUND"), { requestId: c.get("requestId") }));
   app.onError((thrown, c) => {

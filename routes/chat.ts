@@ -14,7 +14,7 @@ import { WebSocketChannel } from "../lib/chat/socket.ts";
 import { AppError, toAppError } from "../lib/errors.ts";
 import { refusalOf } from "../lib/startup/refusal.ts";
 import type { ServerContext } from "../lib/server_context.ts";
-import { departureOf, INVALID_HOST, requestIdOf, type ServerEnv, urlOf } from "./context.ts";
+import { departureOf, describeRequest, INVALID_HOST, type ServerEnv, urlOf } from "./context.ts";
 import { problemOf } from "./problem.ts";
 
 /** An admitted caller as the gate describes it. */
@@ -44,11 +44,11 @@ const IDLE_TIMEOUT_SECONDS = 30;
  * the server after an upgrade.
  */
 export async function handleHandshake(
-  { req, var: { server } }: Pick<Context<ServerEnv>, "req" | "var">,
+  { req, var: { server, requestId } }: Pick<Context<ServerEnv>, "req" | "var">,
 ): Promise<Response> {
   const request = req.raw;
   const left = departureOf(request);
-  const requestId = requestIdOf(request.headers);
+  describeRequest(server.tracing, { requestId, method: request.method, route: "/ws" });
   const refuse = (error: AppError, headers?: Readonly<Record<string, string>>): Response => {
     server.metrics.record("gate_refusals_total", { code: error.code });
     left.decided();
@@ -61,7 +61,6 @@ export async function handleHandshake(
   if (url === null) return refuse(new AppError("INVALID_REQUEST", { detail: INVALID_HOST }));
   if (server.startup().state === "draining") return refuse(refusalOf({ kind: "draining" }));
   if (server.memory.over) {
-    server.metrics.record("slow_consumers_total", {}, server.connections.shedHeaviest());
     return refuse(new AppError("ADMISSION_FULL", { retryAfterMs: 5_000 }));
   }
   const { config } = server;
@@ -144,12 +143,15 @@ function serve(socket: WebSocket, opening: Opening): void {
     });
 }
 
+/** What a peer closes with where all is well, or no close frame came: RFC 6455 §7.4.1, and 0 of the platform's. */
+const PEER_CLOSES: ReadonlySet<number> = new Set([0, 1000, 1001, 1005, 1006]);
+
 /**
- * The code by which a close is counted: this side's own, whatever the peer answered. Of the peer's,
- * only those of RFC 6455 §7.4.1: it may choose others freely, and would fill the metric with them.
+ * The code by which a close is counted: this side's own, whatever the peer answered. Of the peer's
+ * only the usual ones: it may choose any other freely, and would fill the metric with them.
  */
 function closeLabel(own: number | null, peers: number): string {
-  return own === null && peers > 1015 ? "other" : String(own ?? peers);
+  return String(own ?? (PEER_CLOSES.has(peers) ? peers : "other"));
 }
 
 /** Opens the chat, or says why there is none. */
@@ -172,6 +174,7 @@ function open(channel: WebSocketChannel, opening: Opening): ChatSession | null {
     waitedMs,
     limits: server.config.limits,
     events: sessionEvents(server, requestId),
+    tracer: server.tracing,
   });
   connection.register(session);
   return session;

@@ -5,10 +5,13 @@
  * @module
  */
 import type { Context, MiddlewareHandler } from "hono";
+import { routePath } from "hono/route";
 import { readBearer } from "../lib/auth/credentials.ts";
 import type { Principal } from "../lib/auth/principal.ts";
 import { challengeFor } from "../lib/auth/refusal.ts";
 import { AppError } from "../lib/errors.ts";
+import { inRequest } from "../lib/observe/log_context.ts";
+import type { Tracing } from "../lib/observe/tracing.ts";
 import type { ServerContext } from "../lib/server_context.ts";
 import type { Services } from "../lib/services.ts";
 import { refusalOf } from "../lib/startup/refusal.ts";
@@ -41,10 +44,24 @@ export function requestIdOf(headers: Headers): string {
 export function withServer(server: ServerContext): MiddlewareHandler<ServerEnv> {
   return async (c, next) => {
     c.set("server", server);
-    c.set("requestId", requestIdOf(c.req.raw.headers));
-    await next();
-    c.res.headers.set("X-Request-Id", c.get("requestId"));
+    const requestId = requestIdOf(c.req.raw.headers);
+    c.set("requestId", requestId);
+    await inRequest(requestId, next);
+    c.res.headers.set("X-Request-Id", requestId);
+    if (server.tracing.isOn) {
+      const route = routePath(c, -1);
+      describeRequest(server.tracing, { requestId, method: c.req.method, route });
+    }
   };
+}
+
+/** Completes the platform's span of a request: it does not know routes, and nothing else has its id. */
+export function describeRequest(
+  tracing: Tracing,
+  { requestId, method, route }: { requestId: string; method: string; route: string },
+): void {
+  const attributes = { "http.route": route, "drawbridge.request.id": requestId };
+  tracing.describe(attributes, `${method} ${route}`);
 }
 
 /** What is told where {@linkcode urlOf} is null. */

@@ -5,12 +5,24 @@
  * @module
  */
 import { type AppError, ERRORS } from "../lib/errors.ts";
+import type { Problem } from "../lib/http/problem.ts";
 
 /** What a problem response carries besides its error. */
 export interface ProblemOptions {
   readonly requestId: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
+
+/**
+ * Headers of a response that is no document: nothing in it may load, run, or be shown in a frame. The
+ * refusals of a handshake have no middleware to set them.
+ */
+const NO_DOCUMENT = {
+  "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+  "Referrer-Policy": "no-referrer",
+  "X-Content-Type-Options": "nosniff",
+  "X-Frame-Options": "DENY",
+} as const;
 
 /** Wait that a 429 or 503 names where its error names none, milliseconds. */
 const DEFAULT_RETRY_AFTER_MS = 1_000;
@@ -20,7 +32,7 @@ export function problemOf(error: AppError, { requestId, headers }: ProblemOption
   const { status, title, retryable } = ERRORS[error.code];
   const waits = status === 429 || status === 503;
   const retryAfterMs = error.retryAfterMs ?? (waits ? DEFAULT_RETRY_AFTER_MS : undefined);
-  const body = {
+  const body: Problem = {
     type: `urn:drawbridge:problem:${error.code.toLowerCase().replaceAll("_", "-")}`,
     title,
     status,
@@ -35,7 +47,7 @@ export function problemOf(error: AppError, { requestId, headers }: ProblemOption
     headers: {
       "Content-Type": "application/problem+json",
       "Cache-Control": "no-store",
-      "X-Content-Type-Options": "nosniff",
+      ...NO_DOCUMENT,
       "X-Request-Id": requestId,
       ...(waits ? { "Retry-After": String(Math.ceil((retryAfterMs ?? 0) / 1_000)) } : {}),
       ...headers,

@@ -6,6 +6,13 @@
 import { Hono } from "hono";
 import { z } from "zod";
 import { agentNameSchema, idSchema, messageSchema, onBusySchema } from "../lib/chat/protocol.ts";
+import type {
+  AcceptedMessage,
+  CancelledRun,
+  EntryPage,
+  Thread,
+  ThreadPage,
+} from "../lib/http/threads.ts";
 import { MAX_TITLE_LENGTH } from "../lib/limits.ts";
 import type { ThreadRef } from "../lib/threads/records.ts";
 import { AppError } from "../lib/errors.ts";
@@ -49,7 +56,7 @@ export function threadRoutes(): Hono<ReadyEnv> {
   app.get("/", async (c) => {
     const { threads } = c.get("services");
     const { limit, cursor } = validate(threadPageSchema, c.req.query());
-    return c.json(await threads.list(c.get("principal").subject, { limit, cursor }));
+    return c.json<ThreadPage>(await threads.list(c.get("principal").subject, { limit, cursor }));
   });
 
   app.post("/", async (c) => {
@@ -58,19 +65,19 @@ export function threadRoutes(): Hono<ReadyEnv> {
     const { subject } = c.get("principal");
     const ref = { subject, threadId: body.id ?? crypto.randomUUID() };
     const { thread, created } = await threads.create(ref, { title: body.title ?? null });
-    return c.json(thread, created ? 201 : 200);
+    return c.json<Thread>(thread, created ? 201 : 200);
   });
 
   app.get("/:threadId", async (c) => {
     const { threads } = c.get("services");
-    return c.json(await threads.get(refOf(c)));
+    return c.json<Thread>(await threads.get(refOf(c)));
   });
 
   app.patch("/:threadId", async (c) => {
     const { threads } = c.get("services");
     const ref = refOf(c);
     const { title } = await readBody(c, renameSchema);
-    return c.json(await threads.rename(ref, title));
+    return c.json<Thread>(await threads.rename(ref, title));
   });
 
   app.delete("/:threadId", async (c) => {
@@ -87,7 +94,8 @@ export function threadRoutes(): Hono<ReadyEnv> {
     const { entries } = await threads.entries({ ...ref, generation: head.generation }, page);
     // An entry that was appended between the two reads is beyond the head that is reported.
     const { headSeq } = head;
-    return c.json({ entries: entries.filter(({ seq }) => seq <= headSeq), headSeq });
+    const seen = entries.filter(({ seq }) => seq <= headSeq);
+    return c.json<EntryPage>({ entries: seen, headSeq });
   });
 
   app.post("/:threadId/messages", async (c) => {
@@ -96,13 +104,13 @@ export function threadRoutes(): Hono<ReadyEnv> {
     const { id, text, agent, onBusy } = await readBody(c, newMessageSchema);
     const sent = await supervisor.send(ref, { message: { id, text }, agent, onBusy });
     const { seq, runId, duplicate } = sent;
-    return c.json({ threadId: ref.threadId, seq, runId, duplicate }, 202);
+    return c.json<AcceptedMessage>({ threadId: ref.threadId, seq, runId, duplicate }, 202);
   });
 
   app.post("/:threadId/runs/:runId/cancel", async (c) => {
     const runId = validate(idSchema, c.req.param("runId"));
     await c.get("services").supervisor.cancel(refOf(c), runId);
-    return c.json({ runId }, 202);
+    return c.json<CancelledRun>({ runId }, 202);
   });
 
   return app;

@@ -8,7 +8,9 @@ import {
   noCycles,
   onlyBootstrapImportsAdapters,
   onlyMainImportsBootstrap,
+  pageStaysInTheBrowser,
   sessionKnowsNoHono,
+  telemetryStaysBehindItsPort,
 } from "./support/architecture/graph_rules.ts";
 import {
   readyIsMintedInOnePlace,
@@ -27,6 +29,7 @@ import { needs } from "./support/permissions.ts";
 const ADAPTERS = [
   "lib/agents/ai_sdk_model.ts",
   "lib/agents/offline_model.ts",
+  "lib/observe/opentelemetry.ts",
   "lib/observe/prometheus.ts",
   "lib/threads/kv_connect.ts",
   "lib/threads/kv_store.ts",
@@ -62,8 +65,18 @@ Deno.test({
 });
 
 Deno.test({
+  ...withGraph("only one module knows OpenTelemetry"),
+  fn: async () => assertEquals(telemetryStaysBehindItsPort(await readProject()), []),
+});
+
+Deno.test({
   ...withGraph("lib/ imports neither routes/ nor main nor tests"),
   fn: async () => assertEquals(importsPointDownwards(await readProject()), []),
+});
+
+Deno.test({
+  ...withGraph("the chat page knows what runs in a browser, and the server knows its files only"),
+  fn: async () => assertEquals(pageStaysInTheBrowser(await readProject()), []),
 });
 
 Deno.test({

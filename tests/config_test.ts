@@ -199,6 +199,7 @@ Deno.test("loadConfig refuses origins that are not exact", () => {
     ...["*", "https://*.example", "https://a.example/", "https://a.example/path"],
     ...["https://a.example?q", "https://a.example#f", "https://u@a.example", "a.example", "null"],
     ...["wss://a.example", "https://", "https://a.example https://b.example"],
+    ...["https://a.example;script-src"],
   ];
   for (const origin of inexact) {
     const environment = production({ ALLOWED_ORIGINS: `https://good.example,${origin}` });
@@ -285,6 +286,34 @@ Deno.test("loadConfig refuses limits that are no positive safe integers", () => 
 
 Deno.test("loadConfig refuses a LIMIT_ variable that no limit has", () => {
   assertEquals(faultsOf(production({ LIMIT_FRAME_BYTE: "1" })), ["LIMIT_FRAME_BYTE"]);
+});
+
+Deno.test("loadConfig takes a path or an https address for PAGE_TOKEN_URL", () => {
+  assertEquals(loadConfig(PRODUCTION).page, {});
+  for (
+    const tokenUrl of [
+      ...["/session/token", "/token?for=chat", "/", "https://auth.example/token"],
+      ...["https://auth.example", "https://auth.example:8443?a=b", "https://[::1]:8443/token"],
+    ]
+  ) {
+    assertEquals(loadConfig(production({ PAGE_TOKEN_URL: tokenUrl })).page, { tokenUrl });
+  }
+  for (
+    const tokenUrl of [
+      ...[
+        "token",
+        "//evil.example/token",
+        "/\\evil.example",
+        "/a b",
+        "/a#b",
+        "javascript:alert(1)",
+      ],
+      ...["http://auth.example/token", "https://user:pass@auth.example/", "https://*.example/"],
+      ...["https://a.example;script-src/", "https://", "https://a.example/#b", "https://a:b/"],
+    ]
+  ) {
+    assertEquals(faultsOf(production({ PAGE_TOKEN_URL: tokenUrl })), ["PAGE_TOKEN_URL"], tokenUrl);
+  }
 });
 
 Deno.test("secrets lists every value that a log must not show", () => {

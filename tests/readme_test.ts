@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { parse } from "yaml";
 import { BREAKER_FAILURES, BREAKER_OPEN_MS } from "../lib/agents/resilience.ts";
 import {
   clientFrameSchemas,
@@ -6,9 +7,12 @@ import {
   serverFrameSchemas,
   type ServerFrameType,
 } from "../lib/chat/protocol.ts";
+import { closeNotes } from "../lib/chat/close_codes.ts";
 import { describeVariables } from "../lib/config/variables.ts";
+import { ERROR_NOTES } from "../lib/error_notes.ts";
 import { AppError, type ErrorCode, ERRORS, type ErrorShape } from "../lib/errors.ts";
 import * as limits from "../lib/limits.ts";
+import { type MetricDefinition, METRICS } from "../lib/observe/metrics.ts";
 import { LEASE_MS } from "../lib/threads/thread_edit.ts";
 import { problemOf } from "../routes/problem.ts";
 import {
@@ -21,6 +25,7 @@ import {
   variablesTable,
 } from "./support/config_table.ts";
 import { orHang } from "./support/feed.ts";
+import { World } from "./support/in_process.ts";
 import { needs } from "./support/permissions.ts";
 import { needsServer, ServerProcess } from "./support/server_process.ts";
 
@@ -47,39 +52,76 @@ Deno.test({
 Deno.test({
   ...withReadme("README's table of error codes is the registry"),
   async fn() {
-    const rows = await rowsUnder(["Code", "HTTP", "Close", "Retry", "The client"]);
     const shapes = Object.entries<ErrorShape>(ERRORS);
     assertEquals(
-      rows.map((row) => row.slice(0, -1)),
+      await rowsUnder(["Code", "HTTP", "Close", "Retry", "The client"]),
       shapes.map(([code, { status, closeCode, retryable }]) => [
         `\`${code}\``,
         String(status),
         closeCode === undefined ? "" : String(closeCode),
         retryable ? "yes" : "no",
+        ERROR_NOTES[code as ErrorCode],
       ]),
     );
-    assertEquals(rows.filter((row) => row.at(-1) === ""), []);
   },
 });
 
 Deno.test({
-  ...withReadme("README's table of close codes has the reasons of the registry and of the session"),
+  ...withReadme("README's table of close codes is the registry"),
   async fn() {
     const rows = await rowsUnder(["Close", "Reason", "The client"]);
-    const said = new Set(
-      rows.flatMap(([code, reasons = ""]) =>
-        codeSpans(reasons).map((reason) => `${code} ${reason}`)
-      ),
+    assertEquals(
+      rows.slice(0, -1),
+      closeNotes().map(({ code, reasons, meaning, client }) => [
+        String(code),
+        reasons.length === 0 ? meaning : reasons.map((reason) => `\`${reason}\``).join(", "),
+        client,
+      ]),
     );
-    const session = await Deno.readTextFile(new URL("lib/chat/session.ts", ROOT));
-    const closes = [
-      ...Object.values<ErrorShape>(ERRORS)
-        .filter(({ closeCode }) => closeCode !== undefined)
-        .map(({ closeCode, closeReason }) => `${closeCode} ${closeReason}`),
-      ...[...session.matchAll(/code: (\d+), reason: "([^"]+)"/g)]
-        .map(([, code, reason]) => `${code} ${reason}`),
-    ];
-    assertEquals(said, new Set(closes));
+  },
+});
+
+Deno.test({
+  ...withReadme("README's table of metrics is the code's"),
+  async fn() {
+    const rows = await rowsUnder(["`drawbridge_…`", "Kind", "Labels", "Meaning"]);
+    assertEquals(
+      rows,
+      Object.entries<MetricDefinition>(METRICS).map(([name, { kind, labels, help }]) => [
+        `\`${name}\``,
+        kind,
+        labels.map((label) => `\`${label}\``).join(", "),
+        help,
+      ]),
+    );
+  },
+});
+
+Deno.test({
+  ...withReadme(
+    "README's manifest probes routes that exist, outlives a drain, and sets known variables",
+  ),
+  async fn() {
+    const blocks = [...(await readme()).matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text]) =>
+      parse(text!)
+    );
+    const { spec } = blocks.find(({ kind }) => kind === "Deployment").spec.template;
+    const [container] = spec.containers;
+    const probes = ["startupProbe", "readinessProbe", "livenessProbe"] as const;
+    await using world = await World.open();
+    for (const probe of probes) {
+      const { path } = container[probe].httpGet;
+      const response = await world.request(path, { sub: null });
+      assertEquals([path, response.status], [path, 200]);
+      await response.body?.cancel();
+    }
+    assert(spec.terminationGracePeriodSeconds * 1_000 > limits.DRAIN_DEADLINE_MS);
+    assert(container.readinessProbe.timeoutSeconds * 1_000 > limits.STORE_DEADLINE_MS);
+    const known = describeVariables().map(({ name }) => name);
+    const set = container.env.map(({ name }: { name: string }) => name);
+    assertEquals(set.filter((name: string) => !known.includes(name)), []);
+    const memory = Number.parseInt(container.resources.limits.memory) * 1_048_576;
+    assert(memory > limits.DEFAULT_LIMITS.memoryBytes);
   },
 });
 
@@ -91,6 +133,7 @@ Deno.test({
       ...Object.keys(ERRORS),
       ...describeVariables().map(({ name }) => name),
       ...Object.keys(limits),
+      ...RUNTIMES,
     ]);
     assertEquals([...new Set(names)].filter((name) => !known.has(name)), []);
   },
@@ -183,6 +226,14 @@ Deno.test({
 });
 
 const ROOT = new URL("../", import.meta.url);
+
+/** Variables that the runtime reads by itself. */
+const RUNTIMES: readonly string[] = [
+  "OTEL_DENO",
+  "OTEL_EXPORTER_OTLP_ENDPOINT",
+  "OTEL_EXPORTER_OTLP_PROTOCOL",
+  "OTEL_SERVICE_NAME",
+];
 
 /** A line of a session: `>` went to the server, `<` came from it. */
 interface ShownFrame {

@@ -7,6 +7,7 @@
 import type { LanguageModel } from "./language_model.ts";
 import type { ModelMessage } from "ai";
 import { AppError } from "../errors.ts";
+import { NO_TRACER, type Tracer } from "../observe/tracing.ts";
 import type { AnswerModel, AnswerRequest, Chunk, ModelTurn } from "./model.ts";
 import type { Fetch } from "./bounded_fetch.ts";
 import { letGo } from "./let_go.ts";
@@ -21,16 +22,19 @@ export interface LoadModelOptions {
   readonly model?: string | undefined;
   /** `LIMIT_MODEL_SILENCE_MS`. */
   readonly silenceMs: number;
+  /** Traces model calls and tools. */
+  readonly tracer?: Tracer | undefined;
   /** For tests. */
   readonly fetch?: Fetch;
 }
 
 /** Loads the SDK and makes the configured model. Calls no endpoint. */
 export async function loadModel(options: LoadModelOptions): Promise<AnswerModel> {
-  const { baseUrl, model, silenceMs } = options;
+  const { baseUrl, model, silenceMs, tracer } = options;
   if (baseUrl === undefined || model === undefined) {
     const { OfflineModel } = await import("./offline_model.ts");
-    return createAiSdkModel({ languageModel: new OfflineModel(), name: "offline", silenceMs });
+    const languageModel = new OfflineModel();
+    return createAiSdkModel({ languageModel, name: "offline", silenceMs, tracer });
   }
   const [{ createOpenAICompatible }, { boundedFetch }] = await Promise.all([
     import("@ai-sdk/openai-compatible"),
@@ -42,7 +46,8 @@ export async function loadModel(options: LoadModelOptions): Promise<AnswerModel>
     fetch: boundedFetch(options.fetch ?? fetch),
     ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
   });
-  return createAiSdkModel({ languageModel: provider.chatModel(model), name: model, silenceMs });
+  const languageModel = provider.chatModel(model);
+  return createAiSdkModel({ languageModel, name: model, silenceMs, tracer });
 }
 
 /** What {@linkcode createAiSdkModel} is made of. */
@@ -53,20 +58,27 @@ export interface AiSdkModelOptions {
   readonly name: string;
   /** Longest wait for the first part, and for each next one, milliseconds. */
   readonly silenceMs: number;
+  /** Traces its calls and its tools. */
+  readonly tracer?: Tracer | undefined;
 }
 
 /** Makes the port's model of a language model. */
 export async function createAiSdkModel(options: AiSdkModelOptions): Promise<AnswerModel> {
-  const [sdk, { GuardedModel }, { ResilientModel }, tools, { toModelFault }] = await Promise.all([
-    import("ai"),
-    import("./guarded_model.ts"),
-    import("./resilience.ts"),
-    import("./tool_runner.ts"),
-    import("./model_faults.ts"),
-  ]);
+  const [sdk, { GuardedModel }, { ResilientModel }, { TracedModel }, tools, { toModelFault }] =
+    await Promise.all([
+      import("ai"),
+      import("./guarded_model.ts"),
+      import("./resilience.ts"),
+      import("./traced_model.ts"),
+      import("./tool_runner.ts"),
+      import("./model_faults.ts"),
+    ]);
   // Its warnings would go to the console, beside the log.
   globalThis.AI_SDK_LOG_WARNINGS = false;
-  const model = new ResilientModel(new GuardedModel(options.languageModel, options.silenceMs));
+  const { languageModel, silenceMs, tracer = NO_TRACER } = options;
+  const guarded = new GuardedModel(languageModel, silenceMs);
+  // Below the retries: each try is a call.
+  const model = new ResilientModel(new TracedModel(guarded, tracer));
 
   async function* stream(request: AnswerRequest): AsyncGenerator<Chunk, void> {
     const { agent, context, messageId, runId } = request;
@@ -77,7 +89,7 @@ export async function createAiSdkModel(options: AiSdkModelOptions): Promise<Answ
       model,
       instructions: agent.instructions,
       messages: toMessages(request.turns),
-      tools: tools.runnableTools(agent.tools, { ...context, signal }),
+      tools: tools.runnableTools(agent.tools, { ...context, signal }, tracer),
       stopWhen: sdk.isStepCount(agent.maxSteps),
       // The last step must answer in words: what its tools returned nobody would read.
       prepareStep: ({ stepNumber }) =>

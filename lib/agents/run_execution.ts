@@ -32,6 +32,8 @@ export interface RunParts {
   readonly answer: (claim: RunClaim, signal: AbortSignal) => Promise<AsyncIterable<Chunk>>;
   /** Told when the model's first chunk is there, in seconds from the start. */
   readonly onFirstChunk: (seconds: number) => void;
+  /** Told why a run ends as `failed`. */
+  readonly onFailed?: ((claim: RunClaim, error: AppError) => void) | undefined;
   /** Told when chunks were stored. */
   readonly onSaved: (claim: RunClaim) => void;
   /** Told of what should not happen; the run then ends as lost. */
@@ -130,7 +132,11 @@ export class RunExecution {
         for (const part of splitChunk(chunk)) this.#take(part, live);
       }
     } catch (error) {
-      if (this.#stop === null) return this.#answer("failed", toAppError(error));
+      if (this.#stop === null) {
+        const failure = toAppError(error);
+        this.#parts.onFailed?.(this.claim, failure);
+        return this.#answer("failed", failure);
+      }
     }
     return this.#answer(this.#stop === null ? "completed" : "cancelled");
   }

@@ -5,6 +5,7 @@
  * @module
  */
 import type { FanOut } from "../chat/fan_out.ts";
+import { NO_TRACER, type Span, type TracePlace, type Tracer } from "../observe/tracing.ts";
 import type { Bell, Ring } from "../threads/bell.ts";
 import type { ChunkLog } from "../threads/chunk_log.ts";
 import type { Incarnation } from "../threads/keys.ts";
@@ -40,10 +41,15 @@ export interface RunPoolParts {
   readonly bell: Bell;
   readonly limits: { readonly runs: number; readonly runsPerSubject: number };
   readonly events: RunPoolEvents;
+  /** Traces each run. */
+  readonly tracer?: Tracer;
 }
 
 /** Wait before an ended run's chunks are removed: followers elsewhere read the last ones until then. */
 const DISCARD_DELAY_MS = 10_000;
+
+/** Runs that wait here whose origin in a trace is remembered. */
+const MAX_ORIGINS = 1_000;
 
 /** Streams claimed runs until {@linkcode drain}. */
 export class RunPool {
@@ -51,6 +57,9 @@ export class RunPool {
   readonly #slots: RunSlots;
   readonly #running = new Map<string, RunExecution>();
   readonly #background = new Set<Promise<void>>();
+  readonly #tracer: Tracer;
+  /** What asked for the runs that wait, by run id. */
+  readonly #origins = new Map<string, TracePlace>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #draining = false;
 
@@ -58,6 +67,7 @@ export class RunPool {
   constructor(parts: RunPoolParts) {
     this.#parts = parts;
     this.#slots = new RunSlots(parts.limits);
+    this.#tracer = parts.tracer ?? NO_TRACER;
   }
 
   /** The thread's run that streams here. */
@@ -91,15 +101,28 @@ export class RunPool {
     const { fanOut, events } = this.#parts;
     fanOut.publish(thread, appended);
     if (appended.length > 0 || cancel !== null) events.onChange(thread);
+    for (const { entry } of appended) {
+      // A run that ended while it waited never streamed anywhere.
+      if (entry.kind === "message" && entry.role === "assistant" && entry.attempt === 0) {
+        events.onRunEnded(entry.outcome);
+      }
+    }
     const run = this.get(thread);
     if (cancel !== null && run?.claim.runId === cancel) run.cancel();
     if (claim !== null) {
       if (!slotTaken) this.#slots.take(thread.subject);
-      this.inBackground(this.#execute(claim));
+      // What runs now asked for it, or has only come upon it.
+      this.inBackground(this.#execute(claim, slotTaken));
     } else if (run === undefined && (appended.length > 0 || cancel !== null)) {
       // It waits behind, or cancels, a run whose owner may be dead.
       events.onOrphan(thread);
     }
+  }
+
+  /** A run was asked for that waits for another: once it starts here, it is traced as asked for here. */
+  waits(runId: string): void {
+    const origin = this.#tracer.here();
+    if (origin !== null && this.#origins.size < MAX_ORIGINS) this.#origins.set(runId, origin);
   }
 
   /** Does `work` while the server serves; a drain waits for it. */
@@ -118,17 +141,32 @@ export class RunPool {
   }
 
   /** Streams a claimed run and those that follow it in its thread, all in one place. */
-  async #execute(first: RunClaim): Promise<void> {
+  async #execute(first: RunClaim, asked: boolean): Promise<void> {
     let claim: RunClaim | null = first;
     try {
-      while (claim !== null) claim = await this.#executeOne(claim);
+      for (let isAsked = asked; claim !== null; isAsked = false) {
+        claim = await this.#traceOne(claim, isAsked);
+      }
     } finally {
       this.#slots.release(first.thread.subject);
     }
   }
 
+  #traceOne(claim: RunClaim, asked: boolean): Promise<RunClaim | null> {
+    const { runId, attempt, agent } = claim;
+    const origin = this.#origins.get(runId) ?? null;
+    this.#origins.delete(runId);
+    const attributes = {
+      "drawbridge.run.id": runId,
+      "drawbridge.run.attempt": attempt,
+      "gen_ai.agent.name": agent,
+    };
+    const options = asked ? { attributes } : { attributes, parent: origin };
+    return this.#tracer.span("run", options, (span) => this.#executeOne(claim, span));
+  }
+
   /** Streams one run; returns the next of its thread, already claimed. */
-  async #executeOne(claim: RunClaim): Promise<RunClaim | null> {
+  async #executeOne(claim: RunClaim, span: Span): Promise<RunClaim | null> {
     const { fanOut, bell, events } = this.#parts;
     const { thread, runId } = claim;
     const run = new RunExecution(claim, this.#parts.run);
@@ -139,12 +177,16 @@ export class RunPool {
       if (this.#draining) run.release();
       const result = await run.execute();
       if (result.kind === "finished") {
-        events.onRunEnded(result.answer.outcome);
+        const { outcome, error } = result.answer;
+        span.set({ "drawbridge.run.outcome": outcome });
+        if (error !== undefined) span.fail(error.code);
+        events.onRunEnded(outcome);
         fanOut.publish(thread, result.change.appended);
         events.onChange(thread);
         this.#discardLater(thread, runId);
         return result.change.claim;
       }
+      span.set({ "drawbridge.run.outcome": result.kind });
       if (result.kind === "lost") {
         fanOut.poke(thread);
         events.onOrphan(thread);

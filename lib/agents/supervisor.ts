@@ -50,6 +50,7 @@ export class AgentSupervisor {
         maxAnswerBytes: limits.answerBytes,
         answer: (claim, signal) => this.#answer(claim, signal),
         onFirstChunk: events.onFirstChunk,
+        onFailed: ({ runId }, error) => events.onRunFailed?.(runId, error),
         onSaved: ({ thread }) => onChange(thread),
         onFault: events.onFault,
       },
@@ -57,6 +58,7 @@ export class AgentSupervisor {
       fanOut,
       bell,
       limits,
+      ...(parts.tracer === undefined ? {} : { tracer: parts.tracer }),
       events: {
         ...events,
         onChange,
@@ -81,7 +83,10 @@ export class AgentSupervisor {
       ref,
       (mayStart) => runs.send(ref, { ...message, agent: name, onBusy, mayStart }),
     );
-    if (!sent.duplicate) events.onMessageStored();
+    if (!sent.duplicate) {
+      events.onMessageStored();
+      if (sent.claim === null) this.#pool.waits(sent.runId);
+    }
     return sent;
   }
 
@@ -92,10 +97,12 @@ export class AgentSupervisor {
    * @throws {UnknownCommitError} where nobody can tell.
    */
   async regenerate(ref: ThreadRef, onBusy: OnBusy = "queue"): Promise<Change & { runId: string }> {
-    return await this.#pool.withSlot(
+    const change = await this.#pool.withSlot(
       ref,
       (mayStart) => this.#parts.runs.regenerate(ref, { onBusy, mayStart }),
     );
+    if (change.claim === null) this.#pool.waits(change.runId);
+    return change;
   }
 
   /**

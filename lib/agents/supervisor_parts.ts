@@ -4,6 +4,8 @@
  * @module
  */
 import type { FanOut } from "../chat/fan_out.ts";
+import type { AppError } from "../errors.ts";
+import type { Tracer } from "../observe/tracing.ts";
 import type { Bell } from "../threads/bell.ts";
 import type { ChunkLog } from "../threads/chunk_log.ts";
 import type { RunEnds } from "../threads/run_ends.ts";
@@ -20,6 +22,8 @@ export interface SupervisorEvents extends Omit<RunPoolEvents, "onOrphan" | "onHe
   readonly onMessageStored: () => void;
   /** A run showed its first chunk, seconds after its start. */
   readonly onFirstChunk: (seconds: number) => void;
+  /** A run ended as `failed`, and why. */
+  readonly onRunFailed?: (runId: string, error: AppError) => void;
   /** A run was taken over. */
   readonly onTakeover: () => void;
 }
@@ -44,4 +48,6 @@ export interface SupervisorParts {
     readonly messageBytes: number;
   };
   readonly events: SupervisorEvents;
+  /** Traces each run. */
+  readonly tracer?: Tracer;
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { NO_TRACER, type Tracer } from "../observe/tracing.ts";
 import type { AgentTool, ToolContext } from "./model.ts";
 import { ToolError } from "./tools/tool_error.ts";
 import { Watchdog } from "./watchdog.ts";
@@ -21,16 +22,20 @@ export interface RunnableTool {
   readonly execute: (input: unknown) => Promise<unknown>;
 }
 
-/** The tools of an agent, bound to one run. */
+/** The tools of an agent, bound to one run. Each call is traced, by OpenTelemetry's names for it. */
 export function runnableTools(
   tools: Readonly<Record<string, AgentTool>>,
   context: ToolContext,
+  tracer: Tracer = NO_TRACER,
 ): Record<string, RunnableTool> {
   return Object.fromEntries(
     Object.entries(tools).map(([name, tool]) => [name, {
       description: tool.description,
       inputSchema: tool.inputSchema,
-      execute: (input: unknown) => runTool(tool, input, context),
+      execute: (input: unknown) =>
+        tracer.span(`execute_tool ${name}`, {
+          attributes: { "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name },
+        }, () => runTool(tool, input, context)),
     }]),
   );
 }

@@ -6,6 +6,7 @@
  */
 import { SignJWT } from "jose";
 import { AppError } from "../errors.ts";
+import type { DevToken } from "../http/dev_token.ts";
 import { MAX_SUBJECT_LENGTH } from "../limits.ts";
 
 /** How long a development token lives, seconds. */
@@ -21,14 +22,6 @@ export interface DevTokenOptions {
   readonly issuer?: string;
   /** `aud`; left out of the token where left out here. */
   readonly audience?: string;
-}
-
-/** The answer of `POST /auth/dev-token`. */
-export interface DevToken {
-  /** A compact JWS. */
-  readonly token: string;
-  /** Its `exp`, ISO 8601 UTC. */
-  readonly expiresAt: string;
 }
 
 /** Signs tokens for whoever asks. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { CLOSES } from "./close_codes.ts";
 
 /** Longest time over which clients are told to come back after a drain, milliseconds. */
 const RECONNECT_SPREAD_MS = 3_000;
@@ -78,14 +79,15 @@ export class Connections {
 
   /**
    * Closes the sessions whose readers have left most unread, an eighth of them and at least one;
-   * returns how many.
+   * returns how many. Those with less than `leastBytes` stay: it is under way to a reader that reads.
    */
-  shedHeaviest(): number {
+  shedHeaviest(leastBytes = 1): number {
     const heaviest = [...this.#sessions]
-      .filter(({ unsentBytes }) => unsentBytes > 0)
+      .filter(({ unsentBytes }) => unsentBytes >= leastBytes)
       .sort((a, b) => b.unsentBytes - a.unsentBytes);
     const shed = heaviest.slice(0, Math.ceil(heaviest.length / 8));
-    for (const session of shed) session.close(1013, "Slow consumer");
+    const { code, reason } = CLOSES.slowConsumer;
+    for (const session of shed) session.close(code, reason);
     return shed.length;
   }
 }

@@ -28,6 +28,12 @@ export type Outcome = z.infer<typeof outcomeSchema>;
 /** ISO 8601, UTC. */
 export const timeSchema = z.iso.datetime();
 
+/** ISO 8601 UTC. A token may live until the last instant of a `Date`, whose year has six digits. */
+export const expirySchema = z.string().regex(
+  /^(\d{4}|\+\d{6})-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/,
+  "ISO 8601 UTC",
+);
+
 /** A user's message in the log. */
 export const userEntrySchema = z.object({
   kind: z.literal("message"),

@@ -5,6 +5,7 @@
  */
 import type { Principal } from "../auth/principal.ts";
 import { AppError } from "../errors.ts";
+import { NO_TRACER, type Tracer } from "../observe/tracing.ts";
 import type { Services } from "../services.ts";
 import type { Topic } from "./fan_out.ts";
 import type { ClientFrame, ClientFrameOf, ServerFrame } from "./protocol.ts";
@@ -19,7 +20,12 @@ export interface FrameHandlersParts {
   readonly send: (frame: ServerFrame) => void;
   /** Takes a principal of the same subject in place of the present one. */
   readonly refresh: (principal: Principal) => void;
+  /** Traces each frame. */
+  readonly tracer?: Tracer | undefined;
 }
+
+/** What a handler does: a ping is answered before. */
+type HandledFrame = Exclude<ClientFrame, { type: "ping" }>;
 
 /** Threads open on one socket at most: bounds what one client makes the server follow. */
 const MAX_OPEN_THREADS = 1_000;
@@ -40,7 +46,12 @@ export class FrameHandlers {
    *
    * @throws {AppError} what the client is to be told.
    */
-  async handle(frame: Exclude<ClientFrame, { type: "ping" }>): Promise<void> {
+  handle(frame: HandledFrame): Promise<void> {
+    const { tracer = NO_TRACER } = this.#parts;
+    return tracer.span(frame.type, {}, () => this.#handle(frame));
+  }
+
+  async #handle(frame: HandledFrame): Promise<void> {
     switch (frame.type) {
       case "message.send":
         return await this.#sendMessage(frame);

@@ -43,13 +43,17 @@ export class PacedOutlet implements Outlet {
     this.#options = options;
   }
 
-  /** Sends one encoded frame. A reader who keeps up gets it however large: an answer is one entry. */
+  /**
+   * Sends one encoded frame. A reader who keeps up gets it however large: an answer is one entry.
+   * Never throws: whoever publishes to many has nothing to do with what is wrong with one.
+   */
   send(frame: string): void {
     if (this.#closed) return;
-    const keepsUp = this.#socket.bufferedAmount <= this.#highWater;
-    this.#socket.send(frame);
-    this.#options.onSent(typeOf(frame));
-    if (!keepsUp && this.#socket.bufferedAmount > this.#options.maxUnsentBytes) this.#giveUp();
+    try {
+      this.#send(frame);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   /** Resolves when the reader has taken enough; rejects once the outlet is closed. */
@@ -76,6 +80,13 @@ export class PacedOutlet implements Outlet {
   close(): void {
     this.#closed = true;
     this.#over.abort();
+  }
+
+  #send(frame: string): void {
+    const keepsUp = this.#socket.bufferedAmount <= this.#highWater;
+    this.#socket.send(frame);
+    this.#options.onSent(typeOf(frame));
+    if (!keepsUp && this.#socket.bufferedAmount > this.#options.maxUnsentBytes) this.#giveUp();
   }
 
   #giveUp(): void {

@@ -6,9 +6,9 @@
  * @module
  */
 import { z } from "zod";
-import { AppError } from "../errors.ts";
+import { AppError, ERROR_CODES } from "../errors.ts";
 import { ID_PATTERN } from "../limits.ts";
-import { agentNameSchema, entrySchema, idSchema } from "./entries.ts";
+import { agentNameSchema, entrySchema, expirySchema, idSchema } from "./entries.ts";
 
 export * from "./entries.ts";
 
@@ -85,12 +85,6 @@ const activeRunSchema = z.object({ runId: idSchema, attempt: z.int().min(1) }).n
 const chunkSchema = z.looseObject({ type: z.string() });
 const seqSchema = z.int().min(0);
 
-/** ISO 8601 UTC. A token may live until the last instant of a `Date`, whose year has six digits. */
-const expirySchema = z.string().regex(
-  /^(\d{4}|\+\d{6})-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/,
-  "ISO 8601 UTC",
-);
-
 /** Every frame that the server sends, by `type`; an `ack` carries what its request's row names. */
 export const serverFrameSchemas = {
   "session.ready": z.object({
@@ -149,7 +143,7 @@ export const serverFrameSchemas = {
   "error": z.object({
     type: z.literal("error"),
     ref: z.string().optional(),
-    code: z.string(),
+    code: z.enum(ERROR_CODES),
     message: z.string(),
     retryable: z.boolean(),
     retryAfterMs: z.number().optional(),

@@ -6,11 +6,14 @@
 import type { Principal } from "../auth/principal.ts";
 import { AppError, type ErrorCode, ERRORS, type ErrorShape, toAppError } from "../errors.ts";
 import type { Limits } from "../limits.ts";
+import type { Tracer } from "../observe/tracing.ts";
 import type { Services } from "../services.ts";
 import type { Ready } from "../startup/barrier.ts";
 import { UnknownCommitError } from "../threads/store.ts";
+import { CLOSES } from "./close_codes.ts";
 import { FrameBudget } from "./frame_budget.ts";
 import { FrameHandlers } from "./frame_handlers.ts";
+import { isLonger } from "./frame_size.ts";
 import { PacedOutlet } from "./paced_outlet.ts";
 import {
   type ClientFrame,
@@ -24,7 +27,7 @@ import type { ChatSocket } from "./socket.ts";
 
 /** What a session tells its instance of. */
 export interface SessionEvents {
-  /** A frame went in or out. `type` is the protocol's, or `invalid`. */
+  /** A frame went in or out. `type` is the protocol's, `invalid`, or `dropped` for one that was not read. */
   readonly onFrame: (direction: "in" | "out", type: string) => void;
   /** The reader was too slow. */
   readonly onSlowConsumer: () => void;
@@ -39,15 +42,11 @@ export interface SessionOptions {
   readonly waitedMs: number;
   readonly limits: Limits;
   readonly events: SessionEvents;
+  readonly tracer?: Tracer;
 }
 
 /** Longest timer of the platform, milliseconds (a 32-bit integer). */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-
-/** Binary frames: RFC 6455 §7.4.1. */
-const UNSUPPORTED_DATA = { code: 1003, reason: "Text frames only" } as const;
-const TOO_BIG = { code: 1009, reason: "Frame too large" } as const;
-const SLOW_CONSUMER = { code: 1013, reason: "Slow consumer" } as const;
 
 /** A chat from `session.ready` until its socket closes. */
 export class ChatSession {
@@ -63,6 +62,7 @@ export class ChatSession {
   /** Frames are handled one after another, so that answers come in order. */
   #handling: Promise<void> = Promise.resolve();
   #closed = false;
+  #failed = false;
 
   private constructor(
     services: Services,
@@ -81,7 +81,7 @@ export class ChatSession {
       onSent: (type: ServerFrameType) => options.events.onFrame("out", type),
       onSlow: () => {
         options.events.onSlowConsumer();
-        this.close(SLOW_CONSUMER.code, SLOW_CONSUMER.reason);
+        this.#closeAs(CLOSES.slowConsumer);
       },
       onFault: (error) => this.#fail(error),
     });
@@ -91,6 +91,7 @@ export class ChatSession {
       outlet: this.#outlet,
       send: (frame) => this.#send(frame),
       refresh: (refreshed) => this.#refresh(refreshed),
+      tracer: options.tracer,
     });
   }
 
@@ -161,22 +162,24 @@ export class ChatSession {
 
   #receive(data: unknown): void {
     const verdict = this.#budget.arrived();
+    const { events: { onFrame }, limits } = this.#options;
+    const isTooBig = typeof data === "string" && isLonger(data, limits.frameBytes);
+    if (verdict !== "take") onFrame("in", "dropped");
+    else if (typeof data !== "string" || isTooBig) onFrame("in", "invalid");
     if (verdict === "flooding") return this.#closeWith("RATE_LIMITED");
-    if (typeof data !== "string") return this.close(UNSUPPORTED_DATA.code, UNSUPPORTED_DATA.reason);
-    if (isLonger(data, this.#options.limits.frameBytes)) {
-      return this.close(TOO_BIG.code, TOO_BIG.reason);
-    }
+    if (typeof data !== "string") return this.#closeAs(CLOSES.unsupportedData);
+    if (isTooBig) return this.#closeAs(CLOSES.tooBig);
     if (verdict === "drop") {
       const retryAfterMs = this.#budget.retryAfterMs;
       return this.#send(errorFrame(new AppError("RATE_LIMITED", { retryAfterMs })));
     }
     const parsed = parseClientFrame(data);
     if (parsed.ok) {
-      this.#options.events.onFrame("in", parsed.frame.type);
+      onFrame("in", parsed.frame.type);
       this.#budget.good();
       return this.#handle(parsed.frame);
     }
-    this.#options.events.onFrame("in", "invalid");
+    onFrame("in", "invalid");
     const { error, ref } = parsed;
     this.#send(errorFrame(error, ref));
     if (error.code === "INVALID_REQUEST") this.#budget.good();
@@ -199,11 +202,18 @@ export class ChatSession {
 
   /** Something that nobody foresaw, or whose outcome nobody knows: no answer, and an end. */
   #fail(error: unknown): void {
-    this.#options.events.onFault(error);
+    // To tell of it may fail in its turn.
+    if (this.#failed) return;
+    this.#failed = true;
     // Of an unknown commit nothing may be said: the client sends it again.
     const unknown = error instanceof UnknownCommitError;
     const shown = unknown ? new AppError("SERVICE_UNAVAILABLE") : toAppError(error);
-    this.#send(errorFrame(shown));
+    try {
+      this.#options.events.onFault(error);
+      this.#send(errorFrame(shown));
+    } catch {
+      // Nothing is left to tell it to. The socket ends all the same, and nothing else.
+    }
     this.#closeWith(shown.code);
   }
 
@@ -229,16 +239,12 @@ export class ChatSession {
     this.#outlet.send(encodeFrame(frame));
   }
 
+  #closeAs({ code, reason }: (typeof CLOSES)[keyof typeof CLOSES]): void {
+    this.close(code, reason);
+  }
+
   #closeWith(code: ErrorCode): void {
     const shape: ErrorShape = ERRORS[code];
     this.close(shape.closeCode ?? 1011, shape.closeReason ?? "");
   }
-}
-
-const encoder = new TextEncoder();
-
-/** Whether a text is longer than so many bytes of UTF-8. Most are told by their length alone. */
-function isLonger(text: string, bytes: number): boolean {
-  if (text.length > bytes) return true;
-  return text.length * 3 > bytes && encoder.encode(text).length > bytes;
 }

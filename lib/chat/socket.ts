@@ -45,7 +45,7 @@ export class WebSocketChannel implements ChatSocket {
   }
 
   close(code: number, reason: string): void {
-    if (this.#closeCode !== null) return;
+    if (this.#closeCode !== null || this.#socket.readyState > WebSocket.OPEN) return;
     this.#closeCode = code;
     // Called inside `onmessage`, Deno loses the close frame if another frame is readable.
     setTimeout(() => {

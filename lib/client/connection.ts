@@ -54,6 +54,8 @@ export class Connection {
   #link: Link | null = null;
   #isStopped = false;
   #failures = 0;
+  /** How the last try's socket ended. */
+  #lastEnd: LinkEnd | null = null;
   #hurry: () => void = () => {};
 
   /** Nothing happens before {@linkcode Connection.start}. */
@@ -109,7 +111,9 @@ export class Connection {
       }
       const { delayMs, error } = verdict;
       reason = verdict.reason;
-      this.#events.onState({ kind: "reconnecting", attempt: this.#failures, delayMs, error });
+      const { code = 0, wasOpen = false } = this.#lastEnd ?? {};
+      const end = this.#lastEnd === null ? null : { code, wasOpen };
+      this.#events.onState({ kind: "reconnecting", attempt: this.#failures, delayMs, error, end });
       await this.#wait(delayMs);
     }
     this.#events.onClosed(null);
@@ -119,6 +123,7 @@ export class Connection {
   async #try(reason: TokenReason): Promise<Verdict> {
     const { tokens, backoff } = this.#parts;
     let token: string | null;
+    this.#lastEnd = null;
     try {
       token = await Promise.race([tokens.get(reason), this.#stopping.promise]);
     } catch (error) {
@@ -139,6 +144,7 @@ export class Connection {
       const message = "Cannot make a WebSocket for this address and token";
       return { kind: "stop", error: new DrawbridgeError("INVALID_REQUEST", message, { cause }) };
     }
+    this.#lastEnd = end;
     if (end.readyAtMs !== null && Date.now() - end.readyAtMs >= STABLE_MS) this.#failures = 0;
     return judge(end, ++this.#failures, backoff);
   }

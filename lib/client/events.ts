@@ -44,6 +44,11 @@ export type ClientState =
     readonly delayMs: number;
     /** What the server said, where it said something. */
     readonly error: DrawbridgeError | null;
+    /**
+     * How the last socket ended; null where none was made. One that never opened was refused, or
+     * reached nobody: a page is not told which.
+     */
+    readonly end: { readonly code: number; readonly wasOpen: boolean } | null;
   }
   /** For good: by `close` where there is no error. */
   | { readonly kind: "closed"; readonly error: DrawbridgeError | null };

@@ -122,6 +122,11 @@ export const VARIABLES = {
     allowed: "visible ASCII without spaces",
     fallback: "`/metrics` is open in development and test, else it answers 404",
   },
+  PAGE_TOKEN_URL: {
+    meaning: "where the chat page asks for a token, see The chat page",
+    allowed: "a path such as /session/token, or an https:// address without credentials",
+    fallback: "the page asks for a name where `/auth/dev-token` exists, else the embedding site",
+  },
 } as const satisfies Record<string, VariableDefinition>;
 
 /** A variable other than `LIMIT_*`. */

@@ -5,39 +5,20 @@
  *
  * @module
  */
+import type { HealthCheck, HealthDocument, HealthStatus, StartupReport } from "../http/health.ts";
 import { Redactor } from "./redact.ts";
+
+export type {
+  HealthCheck,
+  HealthDocument,
+  HealthStatus,
+  PhaseReport,
+  StartupReport,
+  StartupState,
+} from "../http/health.ts";
 
 /** The media type of every document here. */
 export const HEALTH_CONTENT_TYPE = "application/health+json";
-
-/** Where the start-up is; `draining` is final. */
-export type StartupState = "starting" | "ready" | "failed" | "draining";
-
-/** How one phase of the start-up went. */
-export interface PhaseReport {
-  /** The phase's fixed name, such as `store`. */
-  readonly name: string;
-  /** Whether the start-up fails with it. */
-  readonly critical: boolean;
-  /** How far it is in the present start-up attempt. */
-  readonly status: "pending" | "running" | "ok" | "failed";
-  /** Tries in the present start-up attempt. */
-  readonly attempts: number;
-  /** Time it took so far, retries included, milliseconds; null before its first try. */
-  readonly durationMs: number | null;
-}
-
-/** How the start-up went so far. */
-export interface StartupReport {
-  /** Where the start-up is. */
-  readonly state: StartupState;
-  /** The start-up attempt, from 1. */
-  readonly attempt: number;
-  /** From process start to ready, or to now, milliseconds. */
-  readonly durationMs: number;
-  /** The phases, in the order of the bootstrap. */
-  readonly phases: readonly PhaseReport[];
-}
 
 /** One service's answer to its probe. */
 export interface ServiceProbe {
@@ -71,37 +52,6 @@ export interface HealthOptions {
   readonly nowMs: number;
   /** The deployed version, where it is known. */
   readonly version?: string;
-}
-
-/** The draft's §3.1: `warn` serves, with something lost. */
-export type HealthStatus = "pass" | "warn" | "fail";
-
-/** One entry of `checks` (the draft's §4). */
-export interface HealthCheck {
-  /** `fail` only for a critical service. */
-  readonly status: HealthStatus;
-  /** One of the server's own parts. */
-  readonly componentType: "component";
-  /** The probe's duration, milliseconds. */
-  readonly observedValue?: number;
-  /** The unit of `observedValue`. */
-  readonly observedUnit?: "ms";
-  /** ISO 8601 UTC. */
-  readonly time: string;
-  /** Why it failed, in development. */
-  readonly output?: string;
-}
-
-/** A health document. */
-export interface HealthDocument {
-  /** The whole server's. */
-  readonly status: HealthStatus;
-  /** The deployed version. */
-  readonly version?: string;
-  /** By service name. */
-  readonly checks?: Readonly<Record<string, readonly HealthCheck[]>>;
-  /** How the start-up went. */
-  readonly startup?: StartupReport;
 }
 
 /** A document and the status that it goes out with. */

@@ -5,8 +5,11 @@
  * @module
  */
 import { configureSync, getLogger, type LogRecord } from "@logtape/logtape";
+import { currentRequestId } from "./log_context.ts";
 import { LineWriter } from "./log_writer.ts";
 import { isSensitiveName, REDACTED, Redactor } from "./redact.ts";
+import { startupLine } from "./startup_lines.ts";
+import type { TraceIds } from "./tracing.ts";
 
 /** One record's data, by name. */
 export type LogProperties = Readonly<Record<string, unknown>>;
@@ -31,8 +34,10 @@ export interface LogOptions {
   readonly debug?: boolean;
   /** Values that are masked wherever they appear, such as `secrets(config)`. */
   readonly secrets?: readonly string[];
-  /** Takes each line, without its line break. Default: stdout, without waiting for its reader. */
-  readonly write?: (line: string) => void;
+  /** Names the span that is active, for `trace_id` and `span_id`. */
+  readonly traceIds?: () => TraceIds | null;
+  /** Takes each line, without its line break, and its level. Default: stdout, without waiting for its reader. */
+  readonly write?: (line: string, level: string) => void;
 }
 
 /** Longest line, UTF-16 units. A longer record is written without its properties. */
@@ -54,7 +59,9 @@ export function configureLogs(options: LogOptions): void {
   const write = options.write ?? stdoutWriter(format);
   const sink = (record: LogRecord): void => {
     try {
-      write(format(describe(record, redactor)));
+      const line = describe(record, redactor);
+      const properties = { ...whereabouts(options), ...line.properties };
+      write(format({ ...line, properties }), line.level);
     } catch {
       // By contract a log that fails changes nothing, and there is nowhere to report it.
     }
@@ -92,6 +99,16 @@ interface LogLine {
   readonly msg: string;
   readonly logger: string;
   readonly properties: Readonly<Record<string, unknown>>;
+}
+
+/** Which request and which span the running code works for. */
+function whereabouts({ traceIds }: LogOptions): LogProperties {
+  const requestId = currentRequestId();
+  const ids = traceIds?.() ?? null;
+  return {
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(ids === null ? {} : { trace_id: ids.traceId, span_id: ids.spanId }),
+  };
 }
 
 function stdoutWriter(format: (line: LogLine) => string): (line: string) => void {
@@ -150,13 +167,15 @@ function formatJson({ properties, ...line }: LogLine): string {
 
 /** `12:00:00.000 INFO    startup  phase done  phase="store"`, a stack on lines of its own. */
 function formatReadable({ time, level, msg, logger, properties }: LogLine): string {
+  const head = `${time.slice(11, 23)} ${level.toUpperCase().padEnd(7)} ${logger.padEnd(10)}`;
+  const startup = startupLine(msg, properties);
+  if (startup !== null) return `${head} ${startup}`.replaceAll(UNPRINTABLE, " ");
   const stacks: string[] = [];
   const pairs = Object.entries(properties).map(([key, value]) => {
     if (!isDescribedError(value)) return `${key}=${JSON.stringify(value)}`;
     stacks.push(...describeStack(value));
     return `${key}=${JSON.stringify(value.message)}`;
   });
-  const head = `${time.slice(11, 23)} ${level.toUpperCase().padEnd(7)} ${logger.padEnd(10)}`;
   const text = [head, msg, ...pairs].join(" ").replaceAll(UNPRINTABLE, " ");
   return [text, ...stacks.map((line) => `    ${line.replaceAll(UNPRINTABLE, " ")}`)]
     .join("\n").slice(0, MAX_LINE_LENGTH);

@@ -7,11 +7,13 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import {
   type Exposition,
+  METRIC_PREFIX,
   type MetricDefinition,
   METRICS,
   type MetricsSink,
-  type Sample,
+  RESIDENT_MEMORY,
 } from "./metrics.ts";
+import { type SeriesLabels, SeriesTable } from "./series.ts";
 
 /** How the exposition is made. */
 export interface PrometheusOptions {
@@ -27,82 +29,64 @@ export interface Prometheus {
   render(): Promise<Exposition>;
 }
 
-/**
- * Label combinations of one metric. A label that a client can choose, such as a
- * close code, must not grow the registry without end: what comes over it is counted as `other`.
- */
-const MAX_SERIES = 200;
-
-type Series = (labels: Readonly<Record<string, string>>, value: number) => void;
-
 /** Makes a registry of its own with every metric of {@linkcode METRICS}, prefixed `drawbridge_`. */
 export function createPrometheus(options: PrometheusOptions = {}): Prometheus {
   const registry = new Registry();
-  const series = new Map<string, Series>(
-    Object.entries(METRICS).map((
-      [name, definition],
-    ) => [name, register(registry, name, definition)]),
+  const metrics = new Map(
+    Object.entries(METRICS).map(([name, definition]) => [
+      name,
+      register(registry, name, definition),
+    ]),
   );
+  const table = new SeriesTable((name, labels) => metrics.get(name)!(labels));
   const residentBytes = options.residentBytes ?? (() => Deno.memoryUsage().rss);
   new Gauge({
-    name: "process_resident_memory_bytes",
-    help: "Resident memory of the process",
+    name: RESIDENT_MEMORY.name,
+    help: RESIDENT_MEMORY.help,
     registers: [registry],
     collect() {
       this.set(residentBytes());
     },
   });
   return {
-    sink(sample: Sample): void {
-      // A value that the library would refuse by throwing is no measurement.
-      if (Number.isFinite(sample.value)) series.get(sample.name)?.(sample.labels, sample.value);
-    },
+    sink: (sample) => table.take(sample),
     async render(): Promise<Exposition> {
+      table.flush();
       return { contentType: registry.contentType, body: await registry.metrics() };
     },
   };
 }
 
-function register(registry: Registry, name: string, definition: MetricDefinition): Series {
+/** Registers one metric; the result opens a series of it. */
+function register(
+  registry: Registry,
+  name: string,
+  definition: MetricDefinition,
+): (labels: SeriesLabels) => (value: number) => void {
   const common = {
-    name: `drawbridge_${name}`,
+    name: `${METRIC_PREFIX}${name}`,
     help: definition.help,
     labelNames: [...definition.labels],
     registers: [registry],
   };
-  const bound = boundLabels(definition.labels);
   switch (definition.kind) {
     case "counter": {
       const counter = new Counter(common);
-      return (labels, value) => {
-        if (value >= 0) counter.inc(bound(labels), value);
-      };
+      return (labels) => (value) => counter.inc(labels, value);
     }
     case "gauge": {
       const gauge = new Gauge(common);
-      return (labels, value) => gauge.set(bound(labels), value);
+      return (labels) => (value) => gauge.set(labels, value);
     }
     case "histogram": {
       const buckets = definition.buckets === undefined ? {} : { buckets: [...definition.buckets] };
       const histogram = new Histogram({ ...common, ...buckets });
-      return (labels, value) => histogram.observe(bound(labels), value);
+      return (labels) => {
+        histogram.zero(labels);
+        return (value) => histogram.observe(labels, value);
+      };
     }
     default:
       return definition.kind satisfies never;
   }
-}
-
-/** Keeps the labels that are defined, and `other` in their place once there are too many. */
-function boundLabels(
-  names: readonly string[],
-): (labels: Readonly<Record<string, string>>) => Record<string, string> {
-  const seen = new Set<string>();
-  return (labels) => {
-    const values = names.map((name) => labels[name] ?? "");
-    const key = JSON.stringify(values);
-    if (!seen.has(key) && seen.size < MAX_SERIES) seen.add(key);
-    return Object.fromEntries(
-      names.map((name, index) => [name, seen.has(key) ? values[index]! : "other"]),
-    );
-  };
 }

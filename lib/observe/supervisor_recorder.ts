@@ -15,6 +15,7 @@ export function supervisorRecorder(metrics: Metrics, log: Logger): SupervisorEve
     onRunEnded: (outcome) => metrics.record("runs_total", { outcome }),
     onFirstChunk: (seconds) => metrics.record("run_first_chunk_seconds", {}, seconds),
     onTakeover: () => metrics.record("run_takeovers_total", {}),
+    onRunFailed: (runId, { code, cause }) => log.warn("run failed", { runId, code, error: cause }),
     onFault: (error) => log.error("Something failed in the background", { error }),
   };
 }

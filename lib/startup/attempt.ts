@@ -6,6 +6,7 @@
 import { deadline } from "@std/async/deadline";
 import { delay } from "@std/async/delay";
 import { OPTIONAL_PHASE_GRACE_MS } from "../limits.ts";
+import { faultCode, NO_TRACER, type Span, type Tracer } from "../observe/tracing.ts";
 import { phaseRetryMs, type Random, restartBackoffMs } from "./backoff.ts";
 import type { Phase, TryOutcome } from "./phase.ts";
 import type { PhaseLog } from "./phase_log.ts";
@@ -49,6 +50,8 @@ export interface AttemptOptions {
   readonly signal: AbortSignal;
   /** Where the phases' progress is kept and told. */
   readonly log: PhaseLog;
+  /** Traces the phases, each failed try as an event. */
+  readonly tracer?: Tracer;
   /** Spreads the retries of optional phases. */
   readonly random: Random;
   /** A clock that never goes back, milliseconds. */
@@ -90,6 +93,9 @@ export async function runAttempt(
   }
 }
 
+/** What a span says of a try that hung. */
+const TIMED_OUT = "TimeoutError";
+
 /** What the phases of one attempt share. */
 class Attempt {
   readonly #options: AttemptOptions;
@@ -120,8 +126,8 @@ class Attempt {
     const runnable = await this.#finishNeeds(phase).then(() => true, () => false);
     if (!runnable) return;
     this.#options.log.begin(phase);
-    const outcome = await this.#try(phase);
-    if (outcome.kind === "ok" || outcome.kind === "aborted") return;
+    const { kind } = await this.#tryOnce(phase);
+    if (kind === "ok" || kind === "aborted") return;
     this.#options.log.end(phase, "failed");
     void this.#retryOptional(phase);
   }
@@ -133,12 +139,25 @@ class Attempt {
 
   async #run(phase: Phase): Promise<void> {
     if (phase.done) return;
+    await this.#trace(phase, (span) => this.#tryOn(phase, span));
+  }
+
+  #trace<T>(phase: Phase, work: (span: Span) => Promise<T>): Promise<T> {
+    const { tracer = NO_TRACER } = this.#options;
+    const attributes = {
+      "drawbridge.phase": phase.name,
+      "drawbridge.phase.critical": phase.critical,
+    };
+    return tracer.span(`startup ${phase.name}`, { attributes }, work);
+  }
+
+  async #tryOn(phase: Phase, span: Span): Promise<void> {
     const { log, now } = this.#options;
     log.begin(phase);
     let errors = 0;
     let firstMs = 0;
     for (let attempts = 1;; attempts++) {
-      const outcome = await this.#try(phase);
+      const outcome = await this.#try(phase, span);
       if (outcome.kind === "ok") return;
       if (outcome.kind === "aborted") throw this.#signal.reason;
       if (outcome.kind === "timed-out") {
@@ -159,12 +178,22 @@ class Attempt {
   async #retryOptional(phase: Phase): Promise<void> {
     for (let failures = 1;; failures++) {
       await this.#pause(restartBackoffMs(failures, this.#options.random));
-      const { kind } = await this.#try(phase);
+      const { kind } = await this.#tryOnce(phase);
       if (kind === "ok" || kind === "aborted") return;
     }
   }
 
-  async #try(phase: Phase): Promise<TryOutcome> {
+  /** One try of an optional phase, as a span of its own. */
+  #tryOnce(phase: Phase): Promise<TryOutcome> {
+    return this.#trace(phase, async (span) => {
+      const outcome = await this.#try(phase, span);
+      if (outcome.kind === "error") span.fail(faultCode(outcome.cause));
+      else if (outcome.kind === "timed-out") span.fail(TIMED_OUT);
+      return outcome;
+    });
+  }
+
+  async #try(phase: Phase, span: Span): Promise<TryOutcome> {
     const { log } = this.#options;
     if (!this.#signal.aborted) log.tryBegins(phase);
     const outcome = await phase.tryOnce(
@@ -177,9 +206,11 @@ class Attempt {
         break;
       case "error":
         log.tryFailed(phase, { timedOut: false, cause: outcome.cause });
+        span.event("try failed", { "error.type": faultCode(outcome.cause) });
         break;
       case "timed-out":
         log.tryFailed(phase, { timedOut: true });
+        span.event("try failed", { "error.type": TIMED_OUT });
         break;
       case "aborted":
         log.abandon(phase, this.#signal.reason instanceof StartupTimeout ? "failed" : "pending");

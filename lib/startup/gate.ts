@@ -6,6 +6,7 @@
 import { deadline } from "@std/async/deadline";
 import { AppError, type ErrorCode, toAppError } from "../errors.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import { NO_TRACER, type Span, type Tracer } from "../observe/tracing.ts";
 import { type Random, retrySoonMs } from "./backoff.ts";
 import type { RefusalVerdict, StartupBarrier, Verdict } from "./barrier.ts";
 import type {
@@ -32,6 +33,8 @@ export interface GateOptions<S, V> {
   readonly room: WaitingRoom;
   /** Takes `gate_wait_seconds` and `gate_waiting`. */
   readonly metrics: Metrics;
+  /** Traces each caller's way through. */
+  readonly tracer?: Tracer;
   /** Spreads `retryAfterMs`; `Math.random` by default. */
   readonly random?: Random;
   /** A clock that never goes back, milliseconds; `performance.now` by default. */
@@ -64,6 +67,7 @@ export class Gate<S, V> {
   readonly #keys: StartupBarrier<V>;
   readonly #room: WaitingRoom;
   readonly #metrics: Metrics;
+  readonly #tracer: Tracer;
   readonly #random: Random;
   readonly #now: () => number;
 
@@ -74,6 +78,7 @@ export class Gate<S, V> {
     this.#keys = options.keys;
     this.#room = options.room;
     this.#metrics = options.metrics;
+    this.#tracer = options.tracer ?? NO_TRACER;
     this.#random = random;
     this.#now = now;
   }
@@ -82,12 +87,24 @@ export class Gate<S, V> {
    * Resolves when the caller may pass, is refused, or has left. Never rejects. Where
    * the start-up is ready no place is taken. A place is free when this resolves.
    */
-  async pass<P extends Named>(request: PassRequest<V, P>): Promise<Passage<S, P>> {
+  pass<P extends Named>(request: PassRequest<V, P>): Promise<Passage<S, P>> {
+    return this.#tracer.span("gate", {}, (span) => this.#observe(request, span));
+  }
+
+  async #observe<P extends Named>(
+    request: PassRequest<V, P>,
+    span: Span,
+  ): Promise<Passage<S, P>> {
     const arrivedMs = this.#now();
     const passage = await this.#pass(request, arrivedMs);
     const verdict = passage.kind === "admitted" ? passage.verdict.kind : passage.kind;
     const waitedMs = this.#now() - arrivedMs;
     this.#metrics.record("gate_wait_seconds", { verdict }, waitedMs / 1000);
+    span.set({ "drawbridge.gate.verdict": verdict });
+    if (passage.kind === "refused") span.fail(passage.error.code);
+    else if (passage.kind === "admitted" && passage.verdict.kind !== "ready") {
+      span.fail(refusalOf(passage.verdict).code);
+    }
     return passage.kind === "admitted" ? { ...passage, waitedMs } : passage;
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import { delay } from "@std/async/delay";
+import { faultCode, NO_TRACER, type Tracer } from "../observe/tracing.ts";
 import { runAttempt } from "./attempt.ts";
 import { type Random, restartBackoffMs } from "./backoff.ts";
 import type { BarrierState, StartupBarrier } from "./barrier.ts";
@@ -34,6 +35,8 @@ export interface StartupOptions<S> {
   readonly barrier: StartupBarrier<S>;
   /** Budget of one attempt, milliseconds: `STARTUP_TIMEOUT_MS`. */
   readonly timeoutMs: number;
+  /** Traces attempts and their phases. */
+  readonly tracer?: Tracer;
   /** Spreads the waits; `Math.random` by default. */
   readonly random?: Random;
   /** A clock that never goes back, milliseconds; `performance.now` by default. */
@@ -55,6 +58,7 @@ export class Startup<S> {
   readonly #plan: Plan<S>;
   readonly #barrier: StartupBarrier<S>;
   readonly #timeoutMs: number;
+  readonly #tracer: Tracer;
   readonly #random: Random;
   readonly #now: () => number;
   readonly #log: PhaseLog;
@@ -71,6 +75,7 @@ export class Startup<S> {
     this.#plan = options.plan;
     this.#barrier = options.barrier;
     this.#timeoutMs = options.timeoutMs;
+    this.#tracer = options.tracer ?? NO_TRACER;
     this.#random = random;
     this.#now = now;
     const tell = (event: StartupEvent): void => this.#tell(event);
@@ -162,19 +167,24 @@ export class Startup<S> {
     }
   }
 
-  async #run(signal: AbortSignal): Promise<AttemptOutcome<S>> {
-    try {
-      await runAttempt(this.#plan.phases, {
-        budgetMs: this.#timeoutMs,
-        signal,
-        log: this.#log,
-        random: this.#random,
-        now: this.#now,
-      });
-      return { kind: "ok", services: this.#plan.services() };
-    } catch (cause) {
-      return { kind: "failed", cause };
-    }
+  #run(signal: AbortSignal): Promise<AttemptOutcome<S>> {
+    const attributes = { "drawbridge.startup.attempt": this.#attempt };
+    return this.#tracer.span("startup", { attributes, parent: null }, async (span) => {
+      try {
+        await runAttempt(this.#plan.phases, {
+          budgetMs: this.#timeoutMs,
+          signal,
+          log: this.#log,
+          tracer: this.#tracer,
+          random: this.#random,
+          now: this.#now,
+        });
+        return { kind: "ok", services: this.#plan.services() };
+      } catch (cause) {
+        span.fail(faultCode(cause));
+        return { kind: "failed", cause };
+      }
+    });
   }
 
   #tell(event: StartupEvent): void {

@@ -7,20 +7,13 @@
  * @module
  */
 import { delay } from "@std/async/delay";
-import {
-  bellKey,
-  followerKey,
-  followerPrefix,
-  type Incarnation,
-  instanceKey,
-  noteKey,
-  notePrefix,
-} from "./keys.ts";
+import { HEARTBEAT_MS, Instances } from "./instances.ts";
+import { bellKey, followerKey, type Incarnation, instanceKey, notePrefix } from "./keys.ts";
 import type { NoteRecord } from "./records.ts";
+import { nameOf, type Ring, Ringer } from "./ringer.ts";
 import { put, remove, type Store, type Write } from "./store.ts";
 
-/** What a note tells: the thread's log moved, or its run was given up for others. */
-export type Ring = "moved" | "released";
+export type { Ring } from "./ringer.ts";
 
 /** What a {@linkcode Bell} tells. */
 export interface BellEvents {
@@ -30,28 +23,31 @@ export interface BellEvents {
   readonly onFault: (error: unknown) => void;
 }
 
-/** Time between two signs of life, milliseconds. */
-const HEARTBEAT_MS = 10_000;
-
-/** Silence after which an instance counts as dead, milliseconds. */
-const DEAD_AFTER_MS = 60_000;
-
 /** Time between two looks at the notes besides the bell, should a watch have broken, milliseconds. */
 const LOOK_MS = 2_000;
+
+/** Rest behind changes that were told of, milliseconds: those that come meanwhile are told together. */
+const RING_GAP_MS = 20;
 
 /** Notes taken at once. */
 const MAX_NOTES = 500;
 
-/** Instances that one change is told to: far more than follow one subject's thread. */
-const MAX_FOLLOWERS = 50;
+/** A thread that sockets or a run of this instance follow. */
+interface Followed {
+  readonly thread: Incarnation;
+  count: number;
+  /** Settles when other instances can see it. */
+  stored: Promise<unknown> | null;
+}
 
 /** Follows threads and tells of changes, on behalf of one instance. */
 export class Bell {
   readonly #store: Store;
   readonly #instanceId: string;
-  readonly #followed = new Map<string, { readonly thread: Incarnation; count: number }>();
-  readonly #ringing = new Map<string, { again: Ring | null }>();
-  readonly #living = new Map<string, { readonly alive: boolean; readonly untilMs: number }>();
+  readonly #instances: Instances;
+  readonly #followed = new Map<string, Followed>();
+  readonly #ringer: Ringer;
+  #isTelling = false;
   readonly #stop = new AbortController();
   readonly #tasks = new Set<Promise<void>>();
   #events: BellEvents | null = null;
@@ -60,6 +56,9 @@ export class Bell {
   constructor(store: Store, instanceId: string) {
     this.#store = store;
     this.#instanceId = instanceId;
+    const instances = this.#instances = new Instances(store, instanceId);
+    const isFollowed = (thread: Incarnation): boolean => this.#isFollowed(thread);
+    this.#ringer = new Ringer({ store, instanceId, instances, isFollowed });
   }
 
   /** Gives signs of life and listens. */
@@ -79,11 +78,16 @@ export class Bell {
    */
   async follow(thread: Incarnation): Promise<void> {
     const name = nameOf(thread);
-    const followed = this.#followed.get(name) ?? { thread, count: 0 };
+    const followed = this.#followed.get(name) ?? { thread, count: 0, stored: null };
     followed.count++;
     this.#followed.set(name, followed);
-    const write = put(followerKey(thread, this.#instanceId), true as const);
-    await this.#store.commit({ checks: [], writes: [write] });
+    const stored = followed.stored ??= this.#storeFollower(thread);
+    try {
+      await stored;
+    } catch (error) {
+      if (followed.stored === stored) followed.stored = null;
+      throw error;
+    }
   }
 
   /** Ends one {@linkcode follow}. */
@@ -92,19 +96,16 @@ export class Bell {
     const followed = this.#followed.get(name);
     if (followed === undefined || --followed.count > 0) return;
     this.#followed.delete(name);
-    if (!this.#stop.signal.aborted) this.#task(this.#forget(thread));
+    this.#ringer.forget(thread);
+    if (!this.#stop.signal.aborted) this.#task(this.#forget(followed));
   }
 
   /** Tells the other followers of a change that is stored already. Changes in a row are told as one. */
   ring(thread: Incarnation, ring: Ring = "moved"): void {
-    const name = nameOf(thread);
-    const ringing = this.#ringing.get(name);
-    if (ringing !== undefined) {
-      if (ringing.again !== "released") ringing.again = ring;
-      return;
-    }
-    this.#ringing.set(name, { again: null });
-    this.#task(this.#ringUntilQuiet(thread, ring).finally(() => this.#ringing.delete(name)));
+    this.#ringer.add(thread, ring);
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    this.#task(this.#tellUntilQuiet());
   }
 
   /** Follows nothing any more and is silent. Resolves when what was under way is over. */
@@ -114,53 +115,31 @@ export class Bell {
     const writes: Write[] = [...this.#followed.values()].slice(0, 900)
       .map(({ thread }) => remove(followerKey(thread, this.#instanceId)));
     writes.push(remove(instanceKey(this.#instanceId)), remove(bellKey(this.#instanceId)));
+    await Promise.allSettled([...this.#followed.values()].map(({ stored }) => stored));
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);
     await this.#quietly(() => this.#store.commit({ checks: [], writes }));
   }
 
-  async #ringUntilQuiet(thread: Incarnation, first: Ring): Promise<void> {
-    const ringing = this.#ringing.get(nameOf(thread))!;
-    for (let ring: Ring | null = first; ring !== null;) {
-      ringing.again = null;
-      await this.#tell(thread, ring);
-      ring = ringing.again;
+  async #tellUntilQuiet(): Promise<void> {
+    while (this.#ringer.isRung) {
+      await this.#quietly(() => this.#ringer.tell());
+      await this.#pause(RING_GAP_MS);
     }
+    this.#isTelling = false;
   }
 
-  async #tell(thread: Incarnation, ring: Ring): Promise<void> {
-    await this.#quietly(async () => {
-      const prefix = followerPrefix(thread);
-      const rows = await this.#store.list({ prefix, limit: MAX_FOLLOWERS });
-      const others = rows.map(({ key }) => key.at(-1) as string)
-        .filter((instanceId) => instanceId !== this.#instanceId);
-      const writes: Write[] = [];
-      for (const instanceId of others) {
-        if (await this.#isAlive(instanceId)) {
-          writes.push(put(noteKey(instanceId, thread, ring), thread));
-          writes.push(put(bellKey(instanceId), crypto.randomUUID()));
-        } else writes.push(remove(followerKey(thread, instanceId)));
-      }
-      if (writes.length > 0) await this.#store.commit({ checks: [], writes });
-    });
-  }
-
-  async #isAlive(instanceId: string): Promise<boolean> {
-    const known = this.#living.get(instanceId);
-    if (known !== undefined && known.untilMs > Date.now()) return known.alive;
-    const { value } = await this.#store.get(instanceKey(instanceId));
-    const alive = value !== null && value + DEAD_AFTER_MS > Date.now();
-    this.#living.set(instanceId, { alive, untilMs: Date.now() + HEARTBEAT_MS });
-    return alive;
+  /** Counts as living first: whoever finds no other living instance looks for no followers. */
+  async #storeFollower(thread: Incarnation): Promise<void> {
+    await this.#instances.register();
+    const write = put(followerKey(thread, this.#instanceId), true as const);
+    await this.#store.commit({ checks: [], writes: [write] });
   }
 
   async #beat(): Promise<void> {
-    const options = { expireInMs: DEAD_AFTER_MS };
+    await this.#quietly(() => this.#instances.register());
     while (!this.#stop.signal.aborted) {
-      await this.#quietly(() => {
-        const sign = put(instanceKey(this.#instanceId), Date.now(), options);
-        return this.#store.commit({ checks: [], writes: [sign] });
-      });
       await this.#pause(HEARTBEAT_MS);
+      if (!this.#stop.signal.aborted) await this.#quietly(() => this.#instances.giveSign());
     }
   }
 
@@ -192,16 +171,20 @@ export class Bell {
     for (const { key, value } of rows) this.#events?.onRing(value!, key.at(-1) as Ring);
   }
 
-  async #forget(thread: Incarnation): Promise<void> {
+  async #forget({ thread, stored }: Followed): Promise<void> {
+    // What is stored behind its removal would stay.
+    await stored?.catch(() => {});
+    if (this.#isFollowed(thread)) return;
     await this.#quietly(async () => {
       const write = remove(followerKey(thread, this.#instanceId));
       await this.#store.commit({ checks: [], writes: [write] });
       // Followed anew meanwhile: the removal may have come after.
-      if (this.#followed.has(nameOf(thread))) {
-        const again = put(followerKey(thread, this.#instanceId), true as const);
-        await this.#store.commit({ checks: [], writes: [again] });
-      }
+      if (this.#isFollowed(thread)) await this.#storeFollower(thread);
     });
+  }
+
+  #isFollowed(thread: Incarnation): boolean {
+    return this.#followed.has(nameOf(thread));
   }
 
   /** A store that is lost comes back, and the next look finds what was missed. */
@@ -221,8 +204,4 @@ export class Bell {
     this.#tasks.add(work);
     void work.finally(() => this.#tasks.delete(work));
   }
-}
-
-function nameOf({ subject, threadId, generation }: Incarnation): string {
-  return `${threadId} ${generation} ${subject}`;
 }

@@ -95,6 +95,7 @@ export class ChunkLog {
       const rows = await this.#store.list({ prefix, limit: BATCHES_PER_READ });
       if (rows.length === 0) return;
       await this.#store.commit({ checks: [], writes: rows.map(({ key }) => remove(key)) });
+      if (rows.length < BATCHES_PER_READ) return;
     }
   }
 

@@ -155,6 +155,9 @@ export function bellKey(instanceId: string): StoreKey<string> {
   return ["bell", instanceId];
 }
 
+/** Prefix of all instances' signs of life. */
+export const INSTANCE_PREFIX: StoreKey<number> = ["instance"];
+
 /** Key of an instance's last sign of life. */
 export function instanceKey(instanceId: string): StoreKey<number> {
   return ["instance", instanceId];

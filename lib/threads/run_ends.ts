@@ -5,12 +5,14 @@
  * @module
  */
 import { MAX_RUN_ATTEMPTS } from "../limits.ts";
+import { Heads } from "./heads.ts";
 import { LEASE_PREFIX, leaseKey, runKey } from "./keys.ts";
 import type { AssistantEntry, LeaseRecord, MessagePart, RunRecord, ThreadRef } from "./records.ts";
 import { type Change, change, idle, plan, RunSteps } from "./run_steps.ts";
 import type { Store, Stored } from "./store.ts";
-import { LEASE_MS, type RunClaim, ThreadEdit, type UnfencedClaim } from "./thread_edit.ts";
-import { transact } from "./transaction.ts";
+import { changeThread, type ThreadChange } from "./thread_change.ts";
+import { LEASE_MS, type RunClaim, type ThreadEdit, type UnfencedClaim } from "./thread_edit.ts";
+import type { Plan } from "./transaction.ts";
 
 /** How a run ended, as its owner reports it. */
 export type Answer = Pick<AssistantEntry, "parts" | "outcome" | "error"> & { chunkCount: number };
@@ -32,11 +34,16 @@ const MAX_LEASES = 1_000;
 export class RunEnds {
   readonly #store: Store;
   readonly #instanceId: string;
+  readonly #heads: Heads;
   readonly #steps: RunSteps;
 
-  /** Writes through `store`, which stays its opener's; leases are taken for `instanceId`. */
-  constructor(store: Store, instanceId: string) {
+  /**
+   * Writes through `store`, which stays its opener's; leases are taken for `instanceId`, whose
+   * `heads` are those that it wrote.
+   */
+  constructor(store: Store, instanceId: string, heads: Heads = new Heads()) {
     this.#store = store;
+    this.#heads = heads;
     this.#instanceId = instanceId;
     this.#steps = new RunSteps(store, instanceId);
   }
@@ -50,23 +57,21 @@ export class RunEnds {
    */
   async finish(claim: RunClaim, answer: Answer): Promise<Change | null> {
     const { runId, attempt, thread } = claim;
-    return await transact<Change | null>(this.#store, `end run ${runId}`, async () => {
-      const edit = await ThreadEdit.open(this.#store, thread);
-      if (edit.thread.generation !== thread.generation) return { done: null };
-      const run = await this.#store.get(runKey(thread, runId));
-      if (run.version !== claim.fence) {
-        const state = run.value?.state;
-        if (state?.kind !== "ended" || state.attempt !== attempt) return { done: null };
-        // Only the holder of the fence can have ended this attempt: our own commit, unknown until now.
-        const appended = await this.#steps.entriesFrom(edit, state.entrySeq);
-        const next = await this.#steps.claimBehind(edit, state.entrySeq);
-        return { done: { ...idle(edit), appended, claim: next } };
-      }
-      edit.check(runKey(thread, runId), run.version);
-      await edit.endRun(claim, { attempt, ...answer });
-      const step = { claim: await this.#steps.startNext(edit), cancel: null };
-      return { commit: edit.toCommit(), result: (version) => change(edit, step, version) };
-    });
+    const what = `end run ${runId}`;
+    return await this.#change<Change | null>(
+      { ref: thread, what, mayRecall: true },
+      async (edit) => {
+        if (edit.thread.generation !== thread.generation) return { done: null };
+        if (!edit.isRecalled) {
+          const ended = await this.#findEnd(edit, claim);
+          if (ended !== "not yet") return { done: ended };
+        }
+        edit.check(runKey(thread, runId), claim.fence);
+        await edit.endRun(claim, { attempt, ...answer });
+        const step = { claim: await this.#steps.startNext(edit), cancel: null };
+        return { commit: edit.toCommit(), result: (version) => change(edit, step, version) };
+      },
+    );
   }
 
   /**
@@ -92,44 +97,74 @@ export class RunEnds {
     ref: ThreadRef,
     partsOf: (run: UnfencedClaim) => Promise<{ parts: MessagePart[]; chunkCount: number }>,
   ): Promise<Takeover> {
-    return await transact<Takeover>(this.#store, `take over in ${ref.threadId}`, async () => {
-      const edit = await ThreadEdit.open(this.#store, ref);
-      const { active, cancelRequested } = edit.head;
-      if (active === null) return { done: { kind: "idle" } };
-      const [run, lease] = await this.#store.getMany([
-        runKey(edit.thread, active.runId),
-        leaseKey(ref),
-      ]);
-      const record = run.value!;
-      const held = holder(lease);
-      if (held !== null) return { done: { kind: "held", ...held } };
-      edit.check(runKey(edit.thread, active.runId), run.version);
-      edit.check(leaseKey(ref), lease.version);
-      const { attempt, startedSeq } = record.state as Extract<
-        RunRecord["state"],
-        { kind: "running" }
-      >;
-      let outcome: "interrupted" | "cancelled" | null = null;
-      let claim: UnfencedClaim | null;
-      if (cancelRequested || attempt >= MAX_RUN_ATTEMPTS) {
-        outcome = cancelRequested ? "cancelled" : "interrupted";
-        const dead = { thread: edit.thread, ...plan(record), attempt, startedSeq, cancelRequested };
-        const error = cancelRequested ? undefined : INTERRUPTED;
-        await edit.endRun(plan(record), { attempt, outcome, error, ...await partsOf(dead) });
-        claim = await this.#steps.startNext(edit);
-      } else {
-        const owner = this.#instanceId;
-        claim = await edit.startRun(plan(record), { attempt: attempt + 1, owner });
-      }
-      return {
-        commit: edit.toCommit(),
-        result: (version) => ({
-          kind: "taken",
-          outcome,
-          change: change(edit, { claim, cancel: null }, version),
-        }),
-      };
-    });
+    return await this.#change<Takeover>(
+      { ref, what: `take over in ${ref.threadId}` },
+      async (edit) => {
+        const { active, cancelRequested } = edit.head;
+        if (active === null) return { done: { kind: "idle" } };
+        const [run, lease] = await this.#store.getMany([
+          runKey(edit.thread, active.runId),
+          leaseKey(ref),
+        ]);
+        const record = run.value!;
+        const held = holder(lease);
+        if (held !== null) return { done: { kind: "held", ...held } };
+        edit.check(runKey(edit.thread, active.runId), run.version);
+        edit.check(leaseKey(ref), lease.version);
+        const { attempt, startedSeq } = record.state as Extract<
+          RunRecord["state"],
+          { kind: "running" }
+        >;
+        let outcome: "interrupted" | "cancelled" | null = null;
+        let claim: UnfencedClaim | null;
+        if (cancelRequested || attempt >= MAX_RUN_ATTEMPTS) {
+          outcome = cancelRequested ? "cancelled" : "interrupted";
+          const dead = {
+            thread: edit.thread,
+            ...plan(record),
+            attempt,
+            startedSeq,
+            cancelRequested,
+          };
+          const error = cancelRequested ? undefined : INTERRUPTED;
+          await edit.endRun(plan(record), { attempt, outcome, error, ...await partsOf(dead) });
+          claim = await this.#steps.startNext(edit);
+        } else {
+          const owner = this.#instanceId;
+          claim = await edit.startRun(plan(record), { attempt: attempt + 1, owner });
+        }
+        return {
+          commit: edit.toCommit(),
+          result: (version) => ({
+            kind: "taken",
+            outcome,
+            change: change(edit, { claim, cancel: null }, version),
+          }),
+        };
+      },
+    );
+  }
+
+  /** What the end of a run did that is stored already: `null` where another holds the run now. */
+  async #findEnd(
+    edit: ThreadEdit,
+    { thread, runId, attempt, fence }: RunClaim,
+  ): Promise<Change | null | "not yet"> {
+    const run = await this.#store.get(runKey(thread, runId));
+    if (run.version === fence) return "not yet";
+    const state = run.value?.state;
+    if (state?.kind !== "ended" || state.attempt !== attempt) return null;
+    // Only the holder of the fence can have ended this attempt: our own commit, unknown until now.
+    const appended = await this.#steps.entriesFrom(edit, state.entrySeq);
+    const next = await this.#steps.claimBehind(edit, state.entrySeq);
+    return { ...idle(edit), appended, claim: next };
+  }
+
+  #change<R>(
+    change: Pick<ThreadChange, "ref" | "what" | "mayRecall">,
+    plan: (edit: ThreadEdit) => Promise<Plan<R>>,
+  ): Promise<R> {
+    return changeThread({ store: this.#store, heads: this.#heads, ...change }, plan);
   }
 }
 

@@ -7,12 +7,14 @@
 import type { OnBusy } from "../chat/protocol.ts";
 import { AppError } from "../errors.ts";
 import { MAX_QUEUED_RUNS } from "../limits.ts";
+import { Heads } from "./heads.ts";
 import { messageKey, runKey } from "./keys.ts";
 import type { ThreadRef, UserEntry } from "./records.ts";
 import { CANCELLED_WHILE_WAITING, type Change, change, idle, plan, RunSteps } from "./run_steps.ts";
 import type { Store } from "./store.ts";
-import { type RunPlan, ThreadEdit } from "./thread_edit.ts";
-import { transact } from "./transaction.ts";
+import { changeThread, type ThreadChange } from "./thread_change.ts";
+import type { RunPlan, ThreadEdit } from "./thread_edit.ts";
+import type { Plan } from "./transaction.ts";
 
 /** A user's message on its way into the log. */
 export interface NewMessage {
@@ -35,11 +37,16 @@ export interface Sent extends Change {
 /** Appends to threads, on behalf of one instance. */
 export class RunLog {
   readonly #store: Store;
+  readonly #heads: Heads;
   readonly #steps: RunSteps;
 
-  /** Writes through `store`, which stays its opener's; leases are taken for `instanceId`. */
-  constructor(store: Store, instanceId: string) {
+  /**
+   * Writes through `store`, which stays its opener's; leases are taken for `instanceId`, whose
+   * `heads` are those that it wrote.
+   */
+  constructor(store: Store, instanceId: string, heads: Heads = new Heads()) {
     this.#store = store;
+    this.#heads = heads;
     this.#steps = new RunSteps(store, instanceId);
   }
 
@@ -53,9 +60,10 @@ export class RunLog {
     const runId = newRunId();
     // Of the last try: an earlier one that holds after all was planned on the same head.
     let starts = false;
-    return await transact<Sent>(this.#store, `append to thread ${ref.threadId}`, async () => {
-      const edit = await ThreadEdit.open(this.#store, ref);
-      if (edit.exists) {
+    const what = `append to thread ${ref.threadId}`;
+    return await this.#change<Sent>({ ref, what, mayRecall: true }, async (edit) => {
+      if (edit.isRecalled) edit.check(messageKey(edit.thread, message.id), null);
+      else if (edit.exists) {
         const earlier = await this.#findMessage(edit, message);
         if (earlier !== null) {
           if (earlier.runId !== runId) {
@@ -93,33 +101,35 @@ export class RunLog {
     const runId = newRunId();
     let starts = false;
     type Result = Change & { runId: string };
-    return await transact<Result>(this.#store, `regenerate in ${ref.threadId}`, async () => {
-      const edit = await ThreadEdit.open(this.#store, ref);
-      if (!edit.exists) throw new AppError("NOT_FOUND");
-      const own = await this.#store.get(runKey(edit.thread, runId));
-      if (own.value !== null) {
-        const { state } = own.value;
-        const fromSeq = state.kind === "running" ? state.startedSeq : edit.head.headSeq + 1;
+    return await this.#change<Result>(
+      { ref, what: `regenerate in ${ref.threadId}` },
+      async (edit) => {
+        if (!edit.exists) throw new AppError("NOT_FOUND");
+        const own = await this.#store.get(runKey(edit.thread, runId));
+        if (own.value !== null) {
+          const { state } = own.value;
+          const fromSeq = state.kind === "running" ? state.startedSeq : edit.head.headSeq + 1;
+          return {
+            done: { runId, ...await this.#steps.ownChange(edit, { runId, fromSeq, starts }) },
+          };
+        }
+        const messageId = edit.head.lastUserMessageId;
+        if (messageId === null) {
+          throw new AppError("INVALID_REQUEST", { detail: "The thread has no message to answer" });
+        }
+        if (edit.head.active === null && !mayStart) throw tooManyRuns("Too many runs are active");
+        if (edit.head.active !== null) assertRoom(edit, onBusy);
+        const message = (await this.#store.get(messageKey(edit.thread, messageId))).value!;
+        const previous = (await this.#store.get(runKey(edit.thread, message.runId))).value!;
+        const run = { ...plan(previous), runId };
+        const step = await this.#steps.startOrQueue(edit, run, onBusy);
+        starts = step.claim !== null;
         return {
-          done: { runId, ...await this.#steps.ownChange(edit, { runId, fromSeq, starts }) },
+          commit: edit.toCommit(),
+          result: (version) => ({ runId, ...change(edit, step, version) }),
         };
-      }
-      const messageId = edit.head.lastUserMessageId;
-      if (messageId === null) {
-        throw new AppError("INVALID_REQUEST", { detail: "The thread has no message to answer" });
-      }
-      if (edit.head.active === null && !mayStart) throw tooManyRuns("Too many runs are active");
-      if (edit.head.active !== null) assertRoom(edit, onBusy);
-      const message = (await this.#store.get(messageKey(edit.thread, messageId))).value!;
-      const previous = (await this.#store.get(runKey(edit.thread, message.runId))).value!;
-      const run = { ...plan(previous), runId };
-      const step = await this.#steps.startOrQueue(edit, run, onBusy);
-      starts = step.claim !== null;
-      return {
-        commit: edit.toCommit(),
-        result: (version) => ({ runId, ...change(edit, step, version) }),
-      };
-    });
+      },
+    );
   }
 
   /**
@@ -129,8 +139,7 @@ export class RunLog {
    * @throws {UnknownCommitError} where nobody can tell.
    */
   async cancel(ref: ThreadRef, runId: string): Promise<Change> {
-    return await transact<Change>(this.#store, `cancel run ${runId}`, async () => {
-      const edit = await ThreadEdit.open(this.#store, ref);
+    return await this.#change<Change>({ ref, what: `cancel run ${runId}` }, async (edit) => {
       const run = edit.exists ? await this.#store.get(runKey(edit.thread, runId)) : null;
       const record = run?.value;
       if (!record) throw new AppError("NOT_FOUND");
@@ -145,6 +154,13 @@ export class RunLog {
       edit.head = { ...edit.head, cancelRequested: true };
       return { commit: edit.toCommit(), result: () => ({ ...idle(edit), cancel: runId }) };
     });
+  }
+
+  #change<R>(
+    change: Pick<ThreadChange, "ref" | "what" | "mayRecall">,
+    plan: (edit: ThreadEdit) => Promise<Plan<R>>,
+  ): Promise<R> {
+    return changeThread({ store: this.#store, heads: this.#heads, ...change }, plan);
   }
 
   async #findMessage(

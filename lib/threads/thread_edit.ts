@@ -13,6 +13,7 @@ import {
   messageKey,
   runKey,
 } from "./keys.ts";
+import type { KnownHead } from "./heads.ts";
 import { pack } from "./pieces.ts";
 import type {
   AssistantEntry,
@@ -60,6 +61,9 @@ export interface RunClaim {
 /** Everything of a claim but its fence, which its commit will tell. */
 export type UnfencedClaim = Omit<RunClaim, "fence">;
 
+/** Characters of an entry that fit one value of the store, whatever they are. */
+const SURELY_ONE_PIECE = 20_000;
+
 /** A run that waits or is about to start. */
 export type RunPlan = Pick<RunRecord, "runId" | "agent" | "replyTo" | "replyToSeq">;
 
@@ -74,6 +78,8 @@ export class ThreadEdit {
   readonly thread: Incarnation;
   /** False where the commit will create the thread. */
   readonly exists: boolean;
+  /** Planned on a head that may be outdated: what decides must be checked, and nothing else believed. */
+  readonly isRecalled: boolean;
   /** The head as it will be. */
   head: ThreadHead;
   readonly #store: Store;
@@ -86,13 +92,14 @@ export class ThreadEdit {
   private constructor(
     store: Store,
     ref: ThreadRef,
-    read: { head: ThreadHead | null; version: string | null; nowMs: number },
+    read: { head: ThreadHead | null; version: string | null; isRecalled: boolean },
   ) {
     this.#store = store;
     this.#before = read.head;
-    this.#nowMs = read.nowMs;
+    this.#nowMs = Date.now();
     this.exists = read.head !== null;
-    this.head = read.head ?? newHead(read.nowMs);
+    this.isRecalled = read.isRecalled;
+    this.head = read.head ?? newHead(this.#nowMs);
     this.thread = { ...ref, generation: this.head.generation };
     this.#checks = [{ key: headKey(ref), version: read.version }];
   }
@@ -104,7 +111,12 @@ export class ThreadEdit {
    */
   static async open(store: Store, ref: ThreadRef): Promise<ThreadEdit> {
     const { value, version } = await store.get(headKey(ref));
-    return new ThreadEdit(store, ref, { head: value, version, nowMs: Date.now() });
+    return new ThreadEdit(store, ref, { head: value, version, isRecalled: false });
+  }
+
+  /** Begins with a head as this instance last wrote it. */
+  static recall(store: Store, ref: ThreadRef, known: KnownHead): ThreadEdit {
+    return new ThreadEdit(store, ref, { ...known, isRecalled: true });
   }
 
   /** The time that the change's entries carry, ISO 8601. */
@@ -117,10 +129,19 @@ export class ThreadEdit {
     return this.#appended;
   }
 
-  /** Gives `entry` the next number. A large one's pieces are stored at once. */
+  /**
+   * Gives `entry` the next number. A large one's pieces are stored at once.
+   *
+   * @throws {Error} Where there may be pieces on a head that was recalled: the thread may be gone
+   * already, and nothing would ever remove them.
+   */
   async append(entry: Entry): Promise<number> {
     const seq = this.head.headSeq + 1;
-    const packed = await pack(this.#store, { thread: this.thread, json: JSON.stringify(entry) });
+    const json = JSON.stringify(entry);
+    if (this.isRecalled && json.length > SURELY_ONE_PIECE) {
+      throw new Error("Cannot store pieces on a recalled head");
+    }
+    const packed = await pack(this.#store, { thread: this.thread, json });
     this.#writes.push(put(entryKey(this.thread, seq), packed));
     this.#appended.push({ seq, entry });
     this.head = { ...this.head, headSeq: seq, updatedAtMs: this.#nowMs };

@@ -5,6 +5,7 @@
  * @module
  */
 import { AppError } from "../errors.ts";
+import type { Thread, ThreadPage } from "../http/threads.ts";
 import {
   activityKey,
   activityPrefix,
@@ -19,24 +20,7 @@ import { put, type Store, type Stored } from "./store.ts";
 import { type NumberedEntry, ThreadEdit } from "./thread_edit.ts";
 import { transact } from "./transaction.ts";
 
-/** A thread as a client sees it. */
-export interface Thread {
-  readonly id: string;
-  readonly title: string | null;
-  /** ISO 8601. */
-  readonly createdAt: string;
-  /** ISO 8601, of the newest entry. */
-  readonly updatedAt: string;
-  readonly headSeq: number;
-  readonly activeRun: { readonly runId: string; readonly attempt: number } | null;
-}
-
-/** One page of a subject's threads. */
-export interface ThreadPage {
-  readonly threads: Thread[];
-  /** Where the next page begins; `null` after the last. */
-  readonly nextCursor: string | null;
-}
+export type { Thread, ThreadPage } from "../http/threads.ts";
 
 /** Characters of entries after which a read stops: bounds what one reader makes the server hold. */
 const READ_CHARACTERS = 1_000_000;

@@ -11,7 +11,12 @@ import { type Commit, type Store, UnknownCommitError } from "./store.ts";
 /** What one reading of the store leads to: nothing to do, or a commit and what it means. */
 export type Plan<R> =
   | { readonly done: R }
-  | { readonly commit: Commit; readonly result: (version: string) => R };
+  | {
+    readonly commit: Commit;
+    readonly result: (version: string) => R;
+    /** Planned on what may be outdated: that it does not hold tells of no rival. */
+    readonly isGuess?: boolean;
+  };
 
 /** Tries in the face of other writers; each loses only to a commit that succeeded. */
 const MAX_CONFLICTS = 30;
@@ -41,6 +46,7 @@ export async function transact<R>(
       if ("done" in next) return next.done;
       const version = await store.commit(next.commit);
       if (version !== null) return next.result(version);
+      if (next.isGuess) continue;
       conflicts++;
       await delay(Math.random() * Math.min(2 ** conflicts, 50));
     } catch (error) {

@@ -194,7 +194,8 @@ Deno.test({
   async fn() {
     for (const answer of [answerNever(), answerSilent(), answerSilent("Hello ")]) {
       await using server = new ModelServer(answer);
-      const model = await connect(server, 100);
+      // Long enough for the request to arrive on a busy machine.
+      const model = await connect(server, 1_000);
       const { error } = await collect(model.stream(answerRequest("hi")));
       assertInstanceOf(error, AppError);
       assertEquals(error.code, "MODEL_TIMEOUT");

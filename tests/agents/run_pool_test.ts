@@ -165,6 +165,8 @@ Deno.test("RunPool hands the interrupted run's place to the interrupting one, wh
     "run 1 attempt 1 cancelled half",
     "run 3 attempt 1 on now",
   ]);
+  // Also the one that never streamed.
+  assertEquals(rig.told.filter((word) => word === "cancelled").length, 2);
   assertEquals(await isFull(rig.send("a", { ref: thread("t2") })), true);
   call.begin().finish();
   await pass(time, async () => !await isFull(rig.send("a", { ref: thread("t2") })));

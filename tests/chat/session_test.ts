@@ -955,3 +955,19 @@ Deno.test("ChatSession counts each frame by direction and type", async () => {
     "out error",
   ]);
 });
+
+Deno.test("ChatSession counts frames that it does not read as invalid or dropped", async () => {
+  const counted: string[] = [];
+  const onFrame = (direction: string, type: string): void => {
+    if (direction === "in") counted.push(type);
+  };
+  await using world = await World.open({
+    env: { LIMIT_FRAMES_BURST: "2", LIMIT_FRAMES_PER_SECOND: "1" },
+  });
+  const flooding = await world.connect({ events: { onFrame } });
+  for (const id of ["1", "2", "3"]) flooding.send({ type: "ping", id });
+  for (const data of [new Uint8Array(3), "x".repeat(65_537)]) {
+    (await world.connect({ events: { onFrame } })).session.receive(data);
+  }
+  assertEquals(counted, ["ping", "ping", "dropped", "invalid", "invalid"]);
+});

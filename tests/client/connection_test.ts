@@ -68,6 +68,7 @@ for (const code of [1000, 1001, 1006, 1011, 1012, 1013, 4999]) {
     socket.end(code);
     await turns();
     assertEquals(waitOf(states).attempt, 1);
+    assertEquals(waitOf(states).end, { code, wasOpen: true });
     await pass(time, 500);
     assertEquals([server.sockets.length, server.socket.token], [2, "token-1"]);
     server.socket.greet();

@@ -109,7 +109,7 @@ Deno.test("messages of one thread are sent one after another, those of two at on
   await client.close();
 });
 
-for (const code of ["STORE_UNAVAILABLE", "TOO_MANY_RUNS"]) {
+for (const code of ["STORE_UNAVAILABLE", "TOO_MANY_RUNS"] as const) {
   Deno.test(`a message refused with ${code} is sent again, before those behind it`, async () => {
     using time = new FakeTime();
     const server = new ScriptedServer();

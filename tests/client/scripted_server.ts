@@ -14,6 +14,7 @@ import {
   type ServerFrame,
 } from "../../lib/chat/protocol.ts";
 import { type ClientOptions, type ClientState, DrawbridgeClient } from "../../lib/client/mod.ts";
+import type { ErrorCode } from "../../lib/errors.ts";
 import type { ClientSocket } from "../../lib/client/mod.ts";
 import type { FakeTime } from "@std/testing/time";
 
@@ -197,7 +198,7 @@ export function acked(
 export function refused(
   socket: ScriptedSocket,
   type: ClientFrameType,
-  error: { code: string; retryable?: boolean; retryAfterMs?: number },
+  error: { code: ErrorCode; retryable?: boolean; retryAfterMs?: number },
 ): void {
   const { id: ref } = socket.last(type);
   socket.tell({ type: "error", ref, message: "No.", retryable: false, ...error });

@@ -329,7 +329,7 @@ Deno.test("a thread that cannot be opened now is opened later", async () => {
   const server = new ScriptedServer();
   const { client, socket } = await server.ready();
   const thread = client.thread("thread-1");
-  const error = { code: "STORE_UNAVAILABLE", retryable: true, retryAfterMs: 1_000 };
+  const error = { code: "STORE_UNAVAILABLE", retryable: true, retryAfterMs: 1_000 } as const;
   refused(socket, "thread.open", error);
   await pass(time, 1_500);
   assertEquals(socket.all("thread.open").length, 2);
@@ -395,7 +395,7 @@ Deno.test("a cancel that waits for its next try ends with its thread", async () 
   const { server, client, thread } = await streaming();
   const cancelling = thread.cancel("r1");
   await turns();
-  const error = { code: "STORE_UNAVAILABLE", retryable: true, retryAfterMs: 60_000 };
+  const error = { code: "STORE_UNAVAILABLE", retryable: true, retryAfterMs: 60_000 } as const;
   refused(server.socket, "run.cancel", error);
   await turns();
   thread.close();

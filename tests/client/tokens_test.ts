@@ -97,6 +97,7 @@ Deno.test("a token callback that fails is asked again later", async () => {
   void client.connect().catch(() => {});
   await turns();
   assertEquals([kinds(states), server.sockets.length], [["connecting", "reconnecting"], 0]);
+  assertEquals(states.map((state) => state.kind === "reconnecting" && state.end), [false, null]);
   await pass(time, 500);
   await pass(time, 1_000);
   assertEquals(server.socket.token, "token-3");

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertFalse, assertMatch, assertStringIncludes } from "@std/assert";
 import { resetSync } from "@logtape/logtape";
+import { inRequest } from "../../lib/observe/log_context.ts";
 import { configureLogs, logger, type LogOptions } from "../../lib/observe/log.ts";
 
 /** The lines that `act` logs. */
@@ -29,6 +30,27 @@ Deno.test("logger writes one JSON object a line: time, level, msg, logger, then 
     port: 8000,
   });
   assertEquals(Object.keys(JSON.parse(line!)).slice(0, 3), ["time", "level", "msg"]);
+});
+
+Deno.test("logger names the request and the span that the code works for, also after a wait", async () => {
+  const lines: string[] = [];
+  let active: { traceId: string; spanId: string } | null = { traceId: "t1", spanId: "s1" };
+  configureLogs({ json: true, write: (line) => lines.push(line), traceIds: () => active });
+  await inRequest("r1", async () => {
+    await Promise.resolve();
+    logger("a").info("inside");
+    active = null;
+    logger("a").info("named", { requestId: "r2" });
+  });
+  logger("a").info("outside");
+  resetSync();
+  const known = lines.map((line) => JSON.parse(line))
+    .map(({ requestId, trace_id, span_id }) => [requestId, trace_id, span_id]);
+  assertEquals(known, [
+    ["r1", "t1", "s1"],
+    ["r2", undefined, undefined],
+    [undefined, undefined, undefined],
+  ]);
 });
 
 Deno.test("logger keeps its own members when data bears their names", () => {

@@ -16,7 +16,9 @@ Deno.test({
 
     await using client = await ChatClient.connect(server.address, await devToken(server, "ada"));
     assertEquals((await client.request({ type: "ping" })).type, "pong");
-    // Lines for people.
+    // Lines for people, the last of them where to go.
+    const isReady = (line: string) => line.includes(" ready in ");
+    assertMatch(server.lines.find(isReady) ?? "", new RegExp(`: open ${server.address}$`));
     assertEquals(server.lines.filter((line) => line.startsWith("{")), []);
 
     server.signal("SIGINT");

@@ -34,6 +34,11 @@ Deno.test({
       const { entry } = await client.answer("t1");
       assert(entry.kind === "message" && entry.role === "assistant");
       assertEquals([entry.outcome, entry.error?.code], ["failed", "MODEL_UNAVAILABLE"]);
+      // The operator is told, by the socket's own id.
+      const failed = await server.log("run failed", { code: "MODEL_UNAVAILABLE" });
+      const [ready] = client.frames.items;
+      assert(ready?.type === "session.ready");
+      assertEquals([failed["runId"], failed["requestId"]], [entry.runId, ready.sessionId]);
       client.sendText(`{"type": "message.send", "id": "x", "text": "${said}"`);
       await client.next("error");
       await client.request({ type: "auth.refresh", token: stranger });

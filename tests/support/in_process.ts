@@ -23,6 +23,7 @@ import type { Logger } from "../../lib/observe/log.ts";
 import { MemoryGauge } from "../../lib/observe/memory.ts";
 import { Metrics, type Sample } from "../../lib/observe/metrics.ts";
 import { createPrometheus } from "../../lib/observe/prometheus.ts";
+import { Tracing } from "../../lib/observe/tracing.ts";
 import { StoreProbe } from "../../lib/observe/store_probe.ts";
 import { supervisorRecorder } from "../../lib/observe/supervisor_recorder.ts";
 import type { Services } from "../../lib/services.ts";
@@ -113,6 +114,7 @@ export class World {
   readonly room: WaitingRoom;
   readonly connections: Connections;
   readonly metrics = new Metrics();
+  readonly tracing = new Tracing();
   readonly samples: Sample[] = [];
   readonly logged: Logged[] = [];
   /** Faults that sessions and the supervisor told of. */
@@ -180,6 +182,7 @@ export class World {
       connections: this.connections,
       memory: new MemoryGauge({ read: () => 0, limitBytes: limits.memoryBytes }),
       metrics,
+      tracing: this.tracing,
       log,
       startup: () => ({
         state: this.barrier.state,

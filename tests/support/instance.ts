@@ -12,6 +12,7 @@ import type { AnswerModel } from "../../lib/agents/model.ts";
 import { FanOut } from "../../lib/chat/fan_out.ts";
 import { Bell } from "../../lib/threads/bell.ts";
 import { ChunkLog } from "../../lib/threads/chunk_log.ts";
+import { Heads } from "../../lib/threads/heads.ts";
 import type { Incarnation } from "../../lib/threads/keys.ts";
 import type { Entry, ThreadRef } from "../../lib/threads/records.ts";
 import { RunEnds } from "../../lib/threads/run_ends.ts";
@@ -37,8 +38,9 @@ export class Logs {
   constructor(readonly store: Store, readonly instanceId: string) {
     this.threads = new ThreadLog(store);
     this.removal = new ThreadRemoval(store);
-    this.runs = new RunLog(store, instanceId);
-    this.ends = new RunEnds(store, instanceId);
+    const heads = new Heads();
+    this.runs = new RunLog(store, instanceId, heads);
+    this.ends = new RunEnds(store, instanceId, heads);
     this.chunks = new ChunkLog(store);
   }
 

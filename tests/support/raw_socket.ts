@@ -97,15 +97,21 @@ export class RawSocket implements Disposable {
 
   /** Reads one response with its body. */
   async response(): Promise<RawResponse> {
+    const { status, headers } = await this.head();
+    const isBodiless = status === 101 || status === 204 || status === 304;
+    const body = isBodiless ? new Uint8Array(0) : await this.#body(headers);
+    return { status, headers, body: new TextDecoder().decode(body) };
+  }
+
+  /** Reads a response up to its body, which may have no end. */
+  async head(): Promise<Omit<RawResponse, "body">> {
     const [statusLine = "", ...lines] = (await this.#through("\r\n\r\n")).trimEnd().split("\r\n");
     const headers = new Headers(lines.map((line): [string, string] => {
       const colon = line.indexOf(":");
       return [line.slice(0, colon), line.slice(colon + 1).trim()];
     }));
     const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(statusLine)?.[1]);
-    const isBodiless = status === 101 || status === 204 || status === 304;
-    const body = isBodiless ? new Uint8Array(0) : await this.#body(headers);
-    return { status, headers, body: new TextDecoder().decode(body) };
+    return { status, headers };
   }
 
   /** Sends one masked text frame. */

@@ -17,8 +17,11 @@ export const needsServer = needs("net", "read", "write", "env", "run", "sys");
 export interface ServerProcessOptions {
   /** Variables over the defaults: `APP_ENV=test`, a free port, a secret, a database of its own. Empty: unset. */
   readonly env?: Readonly<Record<string, string>>;
-  /** `start` is the command of `deno task start`, `dev` is that task itself. `start` where left out. */
-  readonly task?: "start" | "dev";
+  /**
+   * `start` is the command of `deno task start`, `dev` is that task itself, `deploy` has all permissions
+   * as on Deno Deploy. `start` where left out.
+   */
+  readonly task?: "start" | "dev" | "deploy";
 }
 
 /** One line of the log. */
@@ -32,6 +35,7 @@ export interface LogLine {
 const ARGUMENTS = {
   start: ["run", "--no-prompt", "-P=start", "main.ts"],
   dev: ["task", "dev"],
+  deploy: ["run", "--no-prompt", "-A", "main.ts"],
 } as const;
 
 const ROOT = new URL("../../", import.meta.url);
@@ -59,7 +63,7 @@ export class ServerProcess implements AsyncDisposable {
   readonly #folder: TempFolder;
   readonly #output: Promise<unknown>;
   readonly #status: Promise<Deno.CommandStatus>;
-  readonly #task: "start" | "dev";
+  readonly #task: keyof typeof ARGUMENTS;
   #stderr = "";
   #ended = false;
   #address: string | null = null;

@@ -31,6 +31,30 @@ export function browserSafeModulesStayPure(graph: ModuleGraph): string[] {
     .map(([from, to]) => `${from} must run in a browser, but imports ${to}`);
 }
 
+/** Where the chat page's application is. */
+const PAGE = "routes/page/app/";
+
+/** What the application may use besides itself and what is browser-safe. */
+const PAGE_MODULES = ["lib/client/", "lib/agents/fold.ts"];
+const PAGE_PACKAGES = ["preact", "@preact/signals", "marked", "@speed-highlight/core"];
+
+/** The chat page runs in a browser, beside the client; the server knows its built files only. */
+export function pageStaysInTheBrowser(graph: ModuleGraph): string[] {
+  const allowed = (to: string): boolean =>
+    to.startsWith(PAGE) || BROWSER_SAFE.includes(to) ||
+    PAGE_MODULES.some((known) => known.endsWith("/") ? to.startsWith(known) : to === known) ||
+    PAGE_PACKAGES.some((known) => to === known || to.startsWith(`${known}/`));
+  return [
+    ...edges(graph)
+      .filter(([from, to]) => from.startsWith(PAGE) && !allowed(to))
+      .map(([from, to]) => `${from} must run in a browser, but imports ${to}`),
+    ...edges(graph)
+      .filter(([from, to]) => to.startsWith(PAGE) && !from.startsWith(PAGE))
+      .filter(([from]) => !from.startsWith("tests/"))
+      .map(([from, to]) => `${from} imports ${to}, which runs in a browser`),
+  ];
+}
+
 /** Only bootstrap imports adapters; an adapter may be made of several modules of the list. */
 export function onlyBootstrapImportsAdapters(
   graph: ModuleGraph,
@@ -61,6 +85,15 @@ export function sessionKnowsNoHono(graph: ModuleGraph): string[] {
       .filter((to) => to === "hono" || to.startsWith("hono/") || to.startsWith("routes/"))
       .map((to) => `lib/chat/session.ts reaches ${to} through ${path}`)
   );
+}
+
+/** One module knows the telemetry library; all others trace and measure through ports. */
+export function telemetryStaysBehindItsPort(graph: ModuleGraph): string[] {
+  return edges(graph)
+    .filter(([from, to]) =>
+      to.startsWith("@opentelemetry/") && from !== "lib/observe/opentelemetry.ts"
+    )
+    .map(([from, to]) => `${from} imports ${to}; only lib/observe/opentelemetry.ts may`);
 }
 
 /** `lib/` is below `routes/`, `main.ts` and the tests; the product never imports a test's helper. */

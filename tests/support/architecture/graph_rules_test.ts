@@ -6,7 +6,9 @@ import {
   noCycles,
   onlyBootstrapImportsAdapters,
   onlyMainImportsBootstrap,
+  pageStaysInTheBrowser,
   sessionKnowsNoHono,
+  telemetryStaysBehindItsPort,
 } from "./graph_rules.ts";
 
 const ROOT = new URL("file:///project/");
@@ -114,6 +116,16 @@ Deno.test("sessionKnowsNoHono refuses Hono at any remove", () => {
   assertEquals(sessionKnowsNoHono(graphOf({ "routes/app.ts": ["hono"] })), []);
 });
 
+Deno.test("telemetryStaysBehindItsPort refuses the library everywhere but in its adapter", () => {
+  const graph = graphOf({
+    "lib/observe/opentelemetry.ts": ["@opentelemetry/api"],
+    "lib/startup/gate.ts": ["@opentelemetry/api"],
+  });
+  assertEquals(telemetryStaysBehindItsPort(graph), [
+    "lib/startup/gate.ts imports @opentelemetry/api; only lib/observe/opentelemetry.ts may",
+  ]);
+});
+
 Deno.test("importsPointDownwards refuses routes, main and tests below their users", () => {
   const graph = graphOf({
     "lib/a.ts": ["routes/app.ts", "main.ts"],
@@ -139,4 +151,24 @@ Deno.test("noCycles refuses a cycle and names its way round", () => {
 
 Deno.test("noCycles allows two ways to one module", () => {
   assertEquals(noCycles(graphOf({ "a.ts": ["b.ts", "c.ts"], "b.ts": ["c.ts"], "c.ts": [] })), []);
+});
+
+Deno.test("pageStaysInTheBrowser takes the client and the page's packages, and keeps the rest apart", () => {
+  const graph = graphOf({
+    "routes/page/app/main.tsx": ["preact", "preact/hooks", "routes/page/app/ui/a.tsx"],
+    "routes/page/app/ui/a.tsx": ["lib/client/mod.ts", "lib/chat/protocol.ts", "lib/agents/fold.ts"],
+    "tests/page/a_test.ts": ["routes/page/app/ui/a.tsx"],
+  });
+  assertEquals(pageStaysInTheBrowser(graph), []);
+  const broken = graphOf({
+    "routes/page/app/main.tsx": ["hono", "lib/config.ts", "lib/agents/fold.ts.ts", "preacted"],
+    "routes/page/page.ts": ["routes/page/app/main.tsx"],
+  });
+  assertEquals(pageStaysInTheBrowser(broken), [
+    "routes/page/app/main.tsx must run in a browser, but imports hono",
+    "routes/page/app/main.tsx must run in a browser, but imports lib/config.ts",
+    "routes/page/app/main.tsx must run in a browser, but imports lib/agents/fold.ts.ts",
+    "routes/page/app/main.tsx must run in a browser, but imports preacted",
+    "routes/page/page.ts imports routes/page/app/main.tsx, which runs in a browser",
+  ]);
 });

@@ -1,0 +1,44 @@
+/**
+ * The heads that this instance wrote last. Another instance may have written
+ * since, so they are good for one thing: to plan a commit that checks them.
+ *
+ * @module
+ */
+import type { ThreadHead, ThreadRef } from "./records.ts";
+
+/** Heads that are kept: about 1 KB each. */
+const MAX_HEADS = 4_096;
+
+/** A head and the version that it was written with. */
+export interface KnownHead {
+  readonly head: ThreadHead;
+  readonly version: string;
+}
+
+/** Remembers heads, those of the threads that were written last. */
+export class Heads {
+  /** Oldest first. */
+  readonly #known = new Map<string, KnownHead>();
+
+  /** The head of a thread as this instance last wrote it, perhaps outdated. */
+  recall(ref: ThreadRef): KnownHead | undefined {
+    return this.#known.get(nameOf(ref));
+  }
+
+  /** Remembers what was just committed. */
+  remember(ref: ThreadRef, known: KnownHead): void {
+    const name = nameOf(ref);
+    this.#known.delete(name);
+    this.#known.set(name, known);
+    if (this.#known.size <= MAX_HEADS) return;
+    for (const oldest of this.#known.keys()) {
+      this.#known.delete(oldest);
+      return;
+    }
+  }
+}
+
+function nameOf({ subject, threadId }: ThreadRef): string {
+  // An id holds no space.
+  return `${threadId} ${subject}`;
+}

@@ -1,0 +1,154 @@
+/**
+ * The list of threads at the side.
+ *
+ * @module
+ */
+/// <reference lib="dom" />
+import { type ReadonlySignal, signal } from "@preact/signals";
+import type { Api, ThreadSummary } from "./api.ts";
+
+/** What the list shows. */
+export interface ListedThreads {
+  readonly threads: readonly ThreadSummary[];
+  /** Null where there are no more. */
+  readonly nextCursor: string | null;
+  /** Whether it was read at least once. */
+  readonly isRead: boolean;
+  /** Whether the last try to read it failed. */
+  readonly hasFailed: boolean;
+}
+
+/** Wait before a change is asked for, milliseconds: an answer's entries come in a row. */
+const SETTLE_MS = 150;
+
+/** Reads the list, and again when something may have changed it. */
+export class ThreadList {
+  readonly #api: Api;
+  readonly #state = signal<ListedThreads>({
+    threads: [],
+    nextCursor: null,
+    isRead: false,
+    hasFailed: false,
+  });
+  readonly #channel: BroadcastChannel;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #reads = 0;
+  #isOwnChange = false;
+
+  /** The list of `subject`, whose other pages in this browser are told of changes. */
+  constructor(api: Api, subject: string) {
+    this.#api = api;
+    this.#channel = new BroadcastChannel(`drawbridge:threads:${subject}`);
+    this.#channel.onmessage = () => this.#plan();
+  }
+
+  /** What it shows. */
+  get state(): ReadonlySignal<ListedThreads> {
+    return this.#state;
+  }
+
+  /** Something has changed: it is read again soon, by the other pages too. */
+  changed(): void {
+    this.#isOwnChange = true;
+    this.#plan();
+  }
+
+  /** Reads the first page; threads further down stay as they are known. */
+  async refresh(): Promise<void> {
+    const read = ++this.#reads;
+    try {
+      const page = await this.#api.threads(null);
+      if (read !== this.#reads) return;
+      const before = this.#state.value;
+      this.#state.value = { ...merge(page, before), isRead: true, hasFailed: false };
+    } catch {
+      // The connection's own notice says what is the matter; the next change reads it again.
+      if (read === this.#reads) this.#state.value = { ...this.#state.value, hasFailed: true };
+    }
+  }
+
+  /** Reads the next page. */
+  async more(): Promise<void> {
+    const { nextCursor } = this.#state.value;
+    if (nextCursor === null) return;
+    const page = await this.#api.threads(nextCursor);
+    const known = new Set(this.#state.value.threads.map(({ id }) => id));
+    const added = page.threads.filter(({ id }) => !known.has(id));
+    this.#state.value = {
+      ...this.#state.value,
+      threads: [...this.#state.value.threads, ...added],
+      nextCursor: page.nextCursor,
+    };
+  }
+
+  /** Renames a thread, at once for its reader and then on the server. */
+  async rename(id: string, title: string): Promise<void> {
+    this.#change((threads) => threads.map((one) => one.id === id ? { ...one, title } : one));
+    await this.#settle(this.#api.rename(id, title));
+  }
+
+  /** Removes a thread. */
+  async remove(id: string): Promise<void> {
+    this.#change((threads) => threads.filter((one) => one.id !== id));
+    await this.#settle(this.#api.remove(id));
+  }
+
+  /** Tells and hears nothing any more. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#reads++;
+    this.#channel.close();
+  }
+
+  /** Whatever came of it, the server knows what is. */
+  async #settle(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } finally {
+      this.changed();
+    }
+  }
+
+  #change(change: (threads: readonly ThreadSummary[]) => readonly ThreadSummary[]): void {
+    this.#state.value = { ...this.#state.value, threads: change(this.#state.value.threads) };
+  }
+
+  #plan(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      if (this.#isOwnChange) this.#channel.postMessage("changed");
+      this.#isOwnChange = false;
+      void this.refresh();
+    }, SETTLE_MS);
+  }
+}
+
+/** The first page as it is now, and what was read of further pages. */
+export function merge(
+  page: { readonly threads: readonly ThreadSummary[]; readonly nextCursor: string | null },
+  before: Pick<ListedThreads, "threads" | "nextCursor" | "isRead">,
+): Pick<ListedThreads, "threads" | "nextCursor"> {
+  const last = page.threads.at(-1);
+  if (page.nextCursor === null || last === undefined) return page;
+  const fresh = new Set(page.threads.map(({ id }) => id));
+  const older = before.threads.filter(({ id, updatedAt }) =>
+    !fresh.has(id) && updatedAt < last.updatedAt
+  );
+  const hasMore = older.length === 0;
+  return {
+    threads: [...page.threads, ...older],
+    nextCursor: hasMore ? page.nextCursor : before.nextCursor,
+  };
+}
+
+/** The threads whose title holds all words of `query`. */
+export function matching(
+  threads: readonly ThreadSummary[],
+  query: string,
+): readonly ThreadSummary[] {
+  const words = query.toLowerCase().split(/\s+/).filter((word) => word !== "");
+  return threads.filter(({ title }) => {
+    const name = (title ?? "").toLowerCase();
+    return words.every((word) => name.includes(word));
+  });
+}

@@ -1,0 +1,111 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource preact */
+/// <reference lib="dom" />
+/**
+ * A signed-in page: the gate until it is let in, then threads and conversation.
+ *
+ * @module
+ */
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Chat } from "../state/chat.ts";
+import { type Action, type ConnectionView, connectionView } from "../state/connection_view.ts";
+import { ConversationView } from "./conversation.tsx";
+import { GateScreen } from "./gate.tsx";
+import { Icon } from "./icon.tsx";
+import { Notice } from "./notice.tsx";
+import { Sidebar } from "./sidebar.tsx";
+
+/** Shows what `chat` is at. */
+export function ChatScreen(
+  { chat, onSignIn, onSignOut }: {
+    readonly chat: Chat;
+    /** The session has ended: another is needed. */
+    readonly onSignIn: () => void;
+    readonly onSignOut: (() => void) | null;
+  },
+): JSX.Element {
+  const { state, diagnosis, lost, phases } = chat.connection;
+  const home = chat.home.value;
+  const conversation = chat.conversation.value;
+  const view = connectionView(state.value, diagnosis.value, lost.value);
+  const [isSideOpen, openSide] = useState(false);
+  const menu = useRef<HTMLButtonElement>(null);
+  const closeSide = (): void => {
+    openSide(false);
+    menu.current?.focus();
+  };
+  const act = (action: Action): void => {
+    if (action === "try-now") chat.hurry();
+    else if (action === "sign-in") onSignIn();
+    else location.reload();
+  };
+  useTitle(home === null ? null : titleOf(chat));
+  if (home === null || conversation === null) {
+    return <GateScreen view={view} told={phases.value} onAction={act} />;
+  }
+  return (
+    <div class={isSideOpen ? "app side-open" : "app"}>
+      <aside
+        class="side"
+        aria-label="Threads and settings"
+        onKeyDown={(event) => {
+          if (event.key !== "Escape" || !isSideOpen) return;
+          event.preventDefault();
+          closeSide();
+        }}
+      >
+        <Sidebar
+          chat={chat}
+          home={home}
+          onChosen={() => openSide(false)}
+          onSignOut={onSignOut}
+        />
+      </aside>
+      <div class="scrim" onClick={closeSide} />
+      <main class="stage" inert={isSideOpen}>
+        <header class="bar">
+          <button
+            type="button"
+            class="quiet menu"
+            ref={menu}
+            aria-label="Show threads"
+            aria-expanded={isSideOpen}
+            onClick={() => openSide(true)}
+          >
+            <Icon name="menu" />
+          </button>
+          <h1>{titleOf(chat)}</h1>
+          <Connection view={view} />
+        </header>
+        <Notice view={view} onAction={act} />
+        <ConversationView
+          key={conversation.id}
+          chat={chat}
+          home={home}
+          conversation={conversation}
+        />
+      </main>
+    </div>
+  );
+}
+
+function Connection({ view }: { readonly view: ConnectionView | null }): JSX.Element {
+  return (
+    <p class={`connection connection-${view?.tone ?? "fine"}`} role="status">
+      {view?.title ?? "Connected"}
+    </p>
+  );
+}
+
+function titleOf(chat: Chat): string {
+  const id = chat.conversation.value?.id;
+  const thread = chat.home.value?.threads.state.value.threads.find((one) => one.id === id);
+  return thread === undefined ? "New thread" : thread.title ?? "Untitled";
+}
+
+function useTitle(title: string | null): void {
+  useEffect(() => {
+    document.title = title === null ? "Drawbridge" : `${title} · Drawbridge`;
+  }, [title]);
+}

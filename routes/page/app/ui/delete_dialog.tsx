@@ -1,0 +1,37 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource preact */
+/// <reference lib="dom" />
+/**
+ * Asks before a thread is deleted: nothing brings it back.
+ *
+ * @module
+ */
+import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+
+/** Asks; `onClose` is told the answer. */
+export function DeleteDialog(
+  { title, onClose }: { readonly title: string; readonly onClose: (isSure: boolean) => void },
+): JSX.Element {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => dialog.current?.showModal(), []);
+  return (
+    <dialog
+      ref={dialog}
+      class="dialog"
+      aria-labelledby="delete-title"
+      onClose={() => onClose(dialog.current?.returnValue === "delete")}
+    >
+      <h2 id="delete-title">Delete this thread?</h2>
+      <p>
+        <q>{title}</q> and all of its messages are deleted for good.
+      </p>
+      <div class="dialog-row">
+        <button type="button" autoFocus onClick={() => dialog.current?.close()}>Keep it</button>
+        <button type="button" class="danger" onClick={() => dialog.current?.close("delete")}>
+          Delete thread
+        </button>
+      </div>
+    </dialog>
+  );
+}

@@ -1,0 +1,44 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource preact */
+/// <reference lib="dom" />
+/**
+ * A conversation that has not begun.
+ *
+ * @module
+ */
+import type { JSX } from "preact";
+import { Gate } from "./mark.tsx";
+
+/** What can be tried; the offline model and any other make something of it. */
+const EXAMPLES = [
+  ["/help", "What can you do?"],
+  ["/time", "Ask a tool for the time"],
+  ["/count 20", "Watch an answer stream"],
+] as const;
+
+/** Invites to begin, once it is known that nothing is there. */
+export function Empty(
+  { phase, onExample }: {
+    readonly phase: "opening" | "open" | "new";
+    readonly onExample: (text: string) => void;
+  },
+): JSX.Element {
+  if (phase === "opening") return <p class="opening">Opening the thread…</p>;
+  return (
+    <div class="empty">
+      <Gate share={1} />
+      <h2>The bridge is down. Come in.</h2>
+      <p>Write a message below, or try one of these:</p>
+      <ul>
+        {EXAMPLES.map(([text, words]) => (
+          <li key={text}>
+            <button type="button" onClick={() => onExample(text)}>
+              <code>{text}</code>
+              <span>{words}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}

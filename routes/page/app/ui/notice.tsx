@@ -1,0 +1,36 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource preact */
+/// <reference lib="dom" />
+/**
+ * The line that says what is the matter with the connection, above the conversation.
+ *
+ * @module
+ */
+import type { JSX } from "preact";
+import type { Action, ConnectionView } from "../state/connection_view.ts";
+import { ACTIONS } from "./gate.tsx";
+import { Icon } from "./icon.tsx";
+
+/** Shows `view`, or nothing where all is well. */
+export function Notice(
+  { view, onAction }: {
+    readonly view: ConnectionView | null;
+    readonly onAction: (action: Action) => void;
+  },
+): JSX.Element | null {
+  if (view === null) return null;
+  const { tone, title, detail, action } = view;
+  return (
+    <div class={`notice notice-${tone}`}>
+      {tone === "calm" ? <span class="pulse" /> : <Icon name="warn" />}
+      <p>
+        <strong>{title}</strong> {detail}
+      </p>
+      {action !== null && (
+        <button type="button" class="small" onClick={() => onAction(action)}>
+          {ACTIONS[action]}
+        </button>
+      )}
+    </div>
+  );
+}

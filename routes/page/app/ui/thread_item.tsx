@@ -1,0 +1,116 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource preact */
+/// <reference lib="dom" />
+/**
+ * One thread of the list.
+ *
+ * @module
+ */
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { ThreadSummary } from "../state/api.ts";
+import { relativeTime } from "../state/relative_time.ts";
+import { Icon } from "./icon.tsx";
+
+/** Longest title, as the server takes it, characters. */
+const MAX_TITLE = 200;
+
+/** Shows a thread, or the field for its new title. */
+export function ThreadItem(
+  { thread, isPresent, nowMs, onOpen, onRename, onDelete }: {
+    readonly thread: ThreadSummary;
+    readonly isPresent: boolean;
+    readonly nowMs: number;
+    readonly onOpen: () => void;
+    readonly onRename: (title: string) => void;
+    readonly onDelete: () => void;
+  },
+): JSX.Element {
+  const [isRenaming, setRenaming] = useState(false);
+  const renameButton = useRef<HTMLButtonElement>(null);
+  const title = thread.title ?? "Untitled";
+  if (isRenaming) {
+    return (
+      <li>
+        <TitleField
+          title={title}
+          onEnd={(next) => {
+            setRenaming(false);
+            if (next !== null && next !== title) onRename(next);
+            // The button is there again with the next picture.
+            requestAnimationFrame(() => renameButton.current?.focus());
+          }}
+        />
+      </li>
+    );
+  }
+  return (
+    <li class={isPresent ? "thread present" : "thread"}>
+      <a
+        href={`#${thread.id}`}
+        aria-current={isPresent ? "page" : undefined}
+        onClick={(event) => {
+          if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+          event.preventDefault();
+          onOpen();
+        }}
+      >
+        <span class="thread-title">{title}</span>
+        <span class="thread-time">
+          {thread.activeRun === null
+            ? <time dateTime={thread.updatedAt}>{relativeTime(thread.updatedAt, nowMs)}</time>
+            : "answering"}
+        </span>
+      </a>
+      <button
+        type="button"
+        class="quiet small"
+        ref={renameButton}
+        aria-label={`Rename ${title}`}
+        title="Rename"
+        onClick={() => setRenaming(true)}
+      >
+        <Icon name="rename" />
+      </button>
+      <button
+        type="button"
+        class="quiet small"
+        aria-label={`Delete ${title}`}
+        title="Delete"
+        onClick={onDelete}
+      >
+        <Icon name="remove" />
+      </button>
+    </li>
+  );
+}
+
+/** Enter keeps the title, Escape and leaving the field do not change it. */
+function TitleField(
+  { title, onEnd }: { readonly title: string; readonly onEnd: (title: string | null) => void },
+): JSX.Element {
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.select(), []);
+  return (
+    <form
+      class="rename"
+      onSubmit={(event) => {
+        event.preventDefault();
+        onEnd(field.current?.value.trim() || null);
+      }}
+    >
+      <input
+        ref={field}
+        aria-label="Title"
+        maxLength={MAX_TITLE}
+        defaultValue={title}
+        onBlur={() => onEnd(null)}
+        onKeyDown={(event) => {
+          if (event.key !== "Escape") return;
+          event.stopPropagation();
+          onEnd(null);
+        }}
+      />
+    </form>
+  );
+}

@@ -1,0 +1,195 @@
+/** @jsxRuntime automatic */
+/** @jsxImportSource preact */
+/// <reference lib="dom" />
+/**
+ * One turn of a conversation: a question, and what came of it.
+ *
+ * @module
+ */
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import type { MessagePart } from "../../../../lib/chat/protocol.ts";
+import { textOf, type Turn, type TurnState } from "../state/turns.ts";
+import { AnswerParts, Ending } from "./answer.tsx";
+import { CopyButton } from "./copy_button.tsx";
+import { Icon } from "./icon.tsx";
+
+/** What can be done with a turn. */
+export interface TurnActions {
+  /** Another answer to the last message. */
+  readonly onRegenerate: () => void;
+  /** Sends a refused message again. */
+  readonly onSendAgain: (id: string) => void;
+  /** Takes a refused message back into the field. */
+  readonly onEdit: (id: string) => void;
+}
+
+/** Longest message that is shown whole at first, characters. */
+const MAX_MESSAGE = 1_500;
+
+/** Shows a turn. */
+export function TurnView(
+  { turn, isLast, actions }: {
+    readonly turn: Turn;
+    readonly isLast: boolean;
+    readonly actions: TurnActions;
+  },
+): JSX.Element {
+  const { question, state } = turn;
+  return (
+    <section class="turn" aria-label="Exchange">
+      <article class={`question ${state.kind}`} aria-label={`You, ${clock(question.time)}`}>
+        <h2 class="sr">You</h2>
+        <QuestionText text={question.text} />
+        <Delivery state={state} id={question.id} actions={actions} />
+      </article>
+      <Reply turn={turn} isLast={isLast} actions={actions} />
+    </section>
+  );
+}
+
+function QuestionText({ text }: { readonly text: string }): JSX.Element {
+  const [isWhole, setWhole] = useState(text.length <= MAX_MESSAGE);
+  return (
+    <>
+      <p class="plain">{isWhole ? text : `${text.slice(0, MAX_MESSAGE)}…`}</p>
+      {!isWhole && (
+        <button type="button" class="quiet small" onClick={() => setWhole(true)}>Show all</button>
+      )}
+    </>
+  );
+}
+
+function Delivery(
+  { state, id, actions }: {
+    readonly state: TurnState;
+    readonly id: string;
+    readonly actions: TurnActions;
+  },
+): JSX.Element | null {
+  if (state.kind === "unsent") {
+    return (
+      <p class="delivery">
+        <Icon name="wait" />
+        Not sent yet. It goes out by itself.
+      </p>
+    );
+  }
+  if (state.kind === "queued") {
+    return (
+      <p class="delivery">
+        <Icon name="wait" />
+        Waits for its turn.
+      </p>
+    );
+  }
+  if (state.kind !== "refused") return null;
+  return (
+    <div class="delivery refused">
+      <p>
+        <Icon name="warn" />
+        Not sent. {state.reason}
+      </p>
+      <button type="button" class="small" onClick={() => actions.onEdit(id)}>Edit</button>
+      <button type="button" class="small" onClick={() => actions.onSendAgain(id)}>
+        Send again
+      </button>
+    </div>
+  );
+}
+
+/** The answer that streams, or one of those that were given: the same element, so that nothing jumps. */
+function Reply(
+  { turn: { answers, state }, isLast, actions }: {
+    readonly turn: Turn;
+    readonly isLast: boolean;
+    readonly actions: TurnActions;
+  },
+): JSX.Element | null {
+  const [chosen, choose] = useState<number | null>(null);
+  const running = state.kind === "running" ? state : null;
+  const at = Math.min(chosen ?? answers.length - 1, answers.length - 1);
+  const entry = running === null ? answers[at] : undefined;
+  const { runId, parts } = running ?? entry ?? {};
+  if (runId === undefined || parts === undefined) return null;
+  const isThinking = running !== null && parts.every(({ type }) => type !== "text");
+  return (
+    <article
+      class="answer"
+      aria-label={entry === undefined ? "Agent, answering" : `Agent, ${clock(entry.createdAt)}`}
+      aria-busy={entry === undefined}
+    >
+      <h2 class="sr">Agent</h2>
+      <AnswerParts key={runId} parts={parts} isOpen={running !== null} />
+      {isThinking && <Pondering />}
+      {entry !== undefined && (
+        <>
+          <Ending entry={entry} onRetry={isLast ? actions.onRegenerate : null} />
+          <footer class="tools">
+            <CopyAnswer parts={parts} />
+            {isLast && (
+              <button type="button" class="quiet small" onClick={actions.onRegenerate}>
+                <Icon name="again" />
+                Regenerate
+              </button>
+            )}
+            <Pager
+              at={at}
+              count={answers.length}
+              onChoose={(next) => choose(next === answers.length - 1 ? null : next)}
+            />
+          </footer>
+        </>
+      )}
+    </article>
+  );
+}
+
+function CopyAnswer({ parts }: { readonly parts: readonly MessagePart[] }): JSX.Element | null {
+  const text = textOf(parts);
+  return text === "" ? null : <CopyButton text={text} label="Copy answer" />;
+}
+
+/** Goes through the answers that one question got. */
+function Pager(
+  { at, count, onChoose }: {
+    readonly at: number;
+    readonly count: number;
+    readonly onChoose: (at: number) => void;
+  },
+): JSX.Element | null {
+  if (count < 2) return null;
+  const step = (name: string, icon: "left" | "right", to: number): JSX.Element => (
+    <button
+      type="button"
+      class="quiet small"
+      aria-label={name}
+      disabled={to < 0 || to >= count}
+      onClick={() => onChoose(to)}
+    >
+      <Icon name={icon} />
+    </button>
+  );
+  return (
+    <span class="pager">
+      {step("Earlier answer", "left", at - 1)}
+      {at + 1} of {count}
+      {step("Later answer", "right", at + 1)}
+    </span>
+  );
+}
+
+function Pondering(): JSX.Element {
+  return (
+    <p class="pondering">
+      <span class="sr">The agent is thinking</span>
+      <i />
+      <i />
+      <i />
+    </p>
+  );
+}
+
+function clock(time: string): string {
+  return new Date(time).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+}

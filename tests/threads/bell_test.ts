@@ -1,0 +1,170 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import { AppError } from "../../lib/errors.ts";
+import { Bell } from "../../lib/threads/bell.ts";
+import { followerPrefix, type Incarnation, instanceKey } from "../../lib/threads/keys.ts";
+import { put, type Store } from "../../lib/threads/store.ts";
+import { pass } from "../support/instance.ts";
+import { memoryStore } from "../support/kv.ts";
+
+const threadOf = (threadId: string): Incarnation => ({
+  subject: "alice",
+  threadId,
+  generation: "g",
+});
+const [A, B, C] = ["a", "b", "c"].map(threadOf) as [Incarnation, Incarnation, Incarnation];
+
+/** Counts the lists that are asked of a store. */
+function countingLists(store: Store): { store: Store; lists: string[] } {
+  const lists: string[] = [];
+  const counting = new Proxy(store, {
+    get(target, name) {
+      const member = Reflect.get(target, name, target);
+      if (typeof member !== "function") return member;
+      return (...args: unknown[]) => {
+        if (name === "list") lists.push(String((args[0] as { prefix: unknown[] }).prefix[0]));
+        return member.apply(target, args);
+      };
+    },
+  });
+  return { store: counting, lists };
+}
+
+/** A bell that listens, and what it hears. */
+function listening(store: Store, instanceId: string): { bell: Bell; heard: string[] } {
+  const bell = new Bell(store, instanceId);
+  const heard: string[] = [];
+  bell.start({
+    onRing: ({ threadId }, ring) => heard.push(`${threadId} ${ring}`),
+    onFault: (error) => heard.push(`fault ${error}`),
+  });
+  return { bell, heard };
+}
+
+Deno.test("Bell tells the followers of a thread, and nobody else", async () => {
+  using time = new FakeTime();
+  using opened = await memoryStore();
+  const [one, two, three] = ["one", "two", "three"].map((id) => listening(opened.kv, id));
+  await two!.bell.follow(A);
+  await three!.bell.follow(B);
+  one!.bell.ring(A);
+  await pass(time, () => two!.heard.length > 0);
+  assertEquals([one!.heard, two!.heard, three!.heard], [[], ["a moved"], []]);
+  for (const { bell } of [one!, two!, three!]) await pass(time, bell.stop());
+});
+
+Deno.test("Bell tells of all threads that changed while others were told of, each once", async () => {
+  using time = new FakeTime();
+  using opened = await memoryStore();
+  const [one, two] = [listening(opened.kv, "one"), listening(opened.kv, "two")];
+  for (const thread of [A, B, C]) await two.bell.follow(thread);
+  one.bell.ring(A);
+  for (const thread of [B, C, B]) one.bell.ring(thread);
+  one.bell.ring(C, "released");
+  one.bell.ring(C);
+  await pass(time, () => two.heard.length >= 3);
+  await time.tickAsync(5_000);
+  assertEquals(two.heard.toSorted(), ["a moved", "b moved", "c released"]);
+  for (const { bell } of [one, two]) await pass(time, bell.stop());
+});
+
+Deno.test("Bell looks at the living alone, for all changes at once, where nobody else lives", async () => {
+  using time = new FakeTime();
+  using opened = await memoryStore();
+  const { store, lists } = countingLists(opened.kv);
+  const bell = new Bell(store, "one");
+  for (const thread of [A, B, C]) await bell.follow(thread);
+  for (const thread of [A, B, C]) bell.ring(thread);
+  await pass(time, () => lists.length === 3);
+  await time.tickAsync(100);
+  // The first time, whoever followed and died is looked for.
+  assertEquals(lists, ["follower", "follower", "follower"]);
+  for (let round = 0; round < 3; round++) {
+    lists.length = 0;
+    for (const thread of [A, B, C, B, A]) bell.ring(thread);
+    await pass(time, () => lists.length === 2);
+    await time.tickAsync(100);
+    // For the first change, and for those that came meanwhile.
+    assertEquals(lists, ["instance", "instance"]);
+  }
+  await pass(time, bell.stop());
+});
+
+Deno.test("Bell tells a follower that came after it had found nobody else alive", async () => {
+  using time = new FakeTime();
+  using opened = await memoryStore();
+  const one = listening(opened.kv, "one");
+  await one.bell.follow(A);
+  for (let round = 0; round < 3; round++) {
+    one.bell.ring(A);
+    await time.tickAsync(100);
+  }
+  // It never gives a sign of life besides the one that comes with following.
+  const two = new Bell(opened.kv, "two");
+  await two.follow(A);
+  one.bell.ring(A);
+  await pass(
+    time,
+    async () => (await opened.kv.list({ prefix: ["note", "two"], limit: 9 })).length === 1,
+  );
+  for (const bell of [one.bell, two]) await pass(time, bell.stop());
+});
+
+Deno.test("Bell removes followers that died, with the first change that it tells of", async () => {
+  using time = new FakeTime();
+  using opened = await memoryStore();
+  await new Bell(opened.kv, "dead").follow(A);
+  await opened.kv.commit({
+    checks: [],
+    writes: [put(instanceKey("dead"), Date.now() - 61_000)],
+  });
+  const bell = new Bell(opened.kv, "one");
+  await bell.follow(A);
+  bell.ring(A);
+  await pass(
+    time,
+    async () => (await opened.kv.list({ prefix: followerPrefix(A), limit: 9 })).length === 1,
+  );
+  await pass(time, bell.stop());
+});
+
+Deno.test("Bell stores that it follows a thread once, however many follow it here", async () => {
+  using opened = await memoryStore();
+  const { store, kv } = opened;
+  const bell = new Bell(store, "one");
+  await Promise.all([bell.follow(A), bell.follow(A)]);
+  await bell.follow(A);
+  // The sign of life, and the follower.
+  assertEquals(store.commits.length, 2);
+  for (const _ of [1, 2]) bell.unfollow(A);
+  assertEquals((await kv.list({ prefix: followerPrefix(A), limit: 9 })).length, 1);
+  bell.unfollow(A);
+  await bell.stop();
+  assertEquals(await kv.list({ prefix: followerPrefix(A), limit: 9 }), []);
+});
+
+Deno.test("Bell follows no more once all have left, in whatever order the commits come", async () => {
+  using opened = await memoryStore();
+  const { store, kv } = opened;
+  const bell = new Bell(store, "one");
+  const following = bell.follow(A);
+  bell.unfollow(A);
+  await following;
+  await bell.stop();
+  assertEquals(await kv.list({ prefix: followerPrefix(A), limit: 9 }), []);
+});
+
+Deno.test("Bell fails to follow where the store does, and follows at the next try", async () => {
+  using opened = await memoryStore();
+  const { store, kv } = opened;
+  const bell = new Bell(store, "one");
+  store.next("fails");
+  await assertRejects(() => bell.follow(A), AppError);
+  await bell.follow(A);
+  assert((await kv.get(instanceKey("one"))).value !== null);
+  store.next("fails");
+  await assertRejects(() => bell.follow(B), AppError);
+  await bell.follow(B);
+  assertEquals((await kv.list({ prefix: followerPrefix(B), limit: 9 })).length, 1);
+  await bell.stop();
+});
