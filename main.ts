@@ -12,8 +12,8 @@ import type { RunningServer } from "./lib/server.ts";
 /** Exit code of a configuration fault: `EX_CONFIG` of sysexits.h. */
 const EX_CONFIG = 78;
 
-/** Time for those who knock as soon as it listens: Deno Deploy starts an instance for a request that waits. */
-const FIRST_TURN_MS = 5;
+/** Time for those who knock as soon as it listens, milliseconds: Deno Deploy starts an instance for a request that waits. */
+const FIRST_TURN_MS = 10;
 
 function readEnvironment(): Record<string, string | undefined> {
   // With permission for all of it, as on Deno Deploy, an unknown `LIMIT_*` is told as well.
