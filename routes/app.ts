@@ -47,11 +47,8 @@ export function createApp(server: ServerContext): Hono<ReadyEnv> {
   sendSocketsAhead(app, (request) => handleHandshake(request, server));
 
   app.use(withServer(server));
-  const strictTransportSecurity = config.appEnv === "production" || config.appEnv === "staging";
-  // Before the headers of the rest, which are others.
-  app.route("/", docsRoutes({ strictTransportSecurity }));
   app.use(secureHeaders({
-    strictTransportSecurity,
+    strictTransportSecurity: config.appEnv === "production" || config.appEnv === "staging",
     contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     xFrameOptions: "DENY",
     referrerPolicy: "no-referrer",
@@ -99,6 +96,7 @@ export function createApp(server: ServerContext): Hono<ReadyEnv> {
   }
   app.route("/auth", authRoutes());
   app.route("/", operationsRoutes());
+  app.route("/", docsRoutes());
   app.route("/", pageRoutes(config));
 
   app.notFound((c) => problemOf(new AppError("NOT_FOUND"), { requestId: c.get("requestId") }));

@@ -164,6 +164,7 @@ export class DrawbridgeClient implements AsyncDisposable {
     await this.#connection.stop();
   }
 
+  /** As {@linkcode DrawbridgeClient.close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -22,6 +22,7 @@ export interface DrawbridgeErrorOptions extends ErrorOptions {
 
 /** A request was refused, or the client has come to an end. */
 export class DrawbridgeError extends Error {
+  /** Tells it from other errors, also across bundles. */
   override readonly name = "DrawbridgeError";
   /** A newer server may know codes that this client does not. */
   readonly code: ClientErrorCode;

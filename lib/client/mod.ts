@@ -16,6 +16,16 @@
  *
  * @module
  */
+export type {
+  AssistantEntry,
+  Entry,
+  MessagePart,
+  OnBusy,
+  Outcome,
+  RunStartedEntry,
+  UserEntry,
+} from "../chat/protocol.ts";
+export type { ErrorCode } from "../errors.ts";
 export type { BackoffOptions } from "./backoff.ts";
 export { type ClientOptions, DrawbridgeClient } from "./client.ts";
 export {
@@ -24,7 +34,7 @@ export {
   type DrawbridgeErrorOptions,
 } from "./client_error.ts";
 export type { ClientState, StartupPhase, StateListener } from "./events.ts";
-export type { Chunk, Session } from "./frames.ts";
+export type { Chunk, ServerFrameOf, Session } from "./frames.ts";
 export type { Acknowledgement, UnsentMessage } from "./outbox.ts";
 export type { Run, RunEvent } from "./run.ts";
 export type {

@@ -12,14 +12,19 @@ import { deferred } from "./wait.ts";
 
 /** A message that is not acknowledged yet. */
 export interface UnsentMessage {
+  /** Where it goes. */
   readonly threadId: string;
+  /** Under its id it is stored once, however often it is sent. */
   readonly message: { readonly id: string; readonly text: string };
+  /** Who is to answer. */
   readonly agent?: string;
+  /** What to do where a run is active. */
   readonly onBusy?: OnBusy;
 }
 
 /** The server's acknowledgement: the message is stored for good. */
 export interface Acknowledgement {
+  /** The message's number in the log. */
   readonly seq: number;
   /** The run that answers it. */
   readonly runId: string;

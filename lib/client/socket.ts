@@ -10,9 +10,13 @@ export type SocketListener<Event> = { handle(event: Event): void }["handle"];
 
 /** One socket. */
 export interface ClientSocket {
+  /** The handshake is done. */
   onopen: SocketListener<unknown> | null;
+  /** A frame came. */
   onmessage: SocketListener<{ readonly data: unknown }> | null;
+  /** Something failed; `onclose` follows. */
   onerror: SocketListener<{ preventDefault?(): void }> | null;
+  /** It is over. */
   onclose: SocketListener<{ readonly code: number; readonly reason: string }> | null;
   /** Sends one text frame. */
   send(data: string): void;

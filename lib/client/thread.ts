@@ -118,6 +118,7 @@ export class Thread implements AsyncIterable<NumberedEntry> {
     this.#close();
   }
 
+  /** The entries, from where the thread was first followed, and then each new one until it is closed. */
   [Symbol.asyncIterator](): AsyncGenerator<NumberedEntry, void> {
     return this.#feed[Symbol.asyncIterator]();
   }

@@ -13,6 +13,7 @@ import type { Run } from "./run.ts";
 export interface NumberedEntry {
   /** From 1, without gaps. */
   readonly seq: number;
+  /** A message, the start of a run, or its answer. */
   readonly entry: Entry;
 }
 

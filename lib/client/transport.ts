@@ -16,13 +16,17 @@ import { orAborted } from "./wait.ts";
 
 /** What is read of one of the SDK's messages. */
 export interface TransportMessage {
+  /** Its id, under which the message is stored once. */
   readonly id: string;
+  /** Only `user` is sent. */
   readonly role: string;
+  /** Only `text` is sent. */
   readonly parts: readonly { readonly type: string }[];
 }
 
 /** What the SDK asks for with a message. */
 export interface SendMessagesOptions {
+  /** A new message, or another answer to the last one. */
   readonly trigger: "submit-message" | "regenerate-message";
   /** The thread's id. */
   readonly chatId: string;

@@ -9,8 +9,11 @@ import type { NumberedEntry } from "./thread_parts.ts";
 
 /** A message in the shape of the AI SDK's `UIMessage`. */
 export interface UiMessage {
+  /** The entry's id. */
   readonly id: string;
+  /** Who speaks. */
   readonly role: "user" | "assistant";
+  /** What is said: text, reasoning, tool calls. */
   readonly parts: MessagePart[];
   /** Of an answer: its run, and how that ended. */
   readonly metadata?: { readonly runId: string; readonly outcome: Outcome };

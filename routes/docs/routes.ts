@@ -5,9 +5,9 @@
  * @module
  */
 import { Hono } from "hono";
-import { etag } from "hono/etag";
-import { secureHeaders } from "hono/secure-headers";
+import { etag, RETAINED_304_HEADERS } from "hono/etag";
 import { AppError } from "../../lib/errors.ts";
+import { documentHeaders } from "../content_security.ts";
 import type { ServerEnv } from "../context.ts";
 import { problemOf } from "../problem.ts";
 
@@ -18,34 +18,25 @@ const TYPES = {
   "/docs/style.css": "text/css; charset=UTF-8",
 } as const;
 
-/** The routes of the documents. Their headers are stricter than those of the chat page. */
-export function docsRoutes(
-  { strictTransportSecurity }: { strictTransportSecurity: boolean },
-): Hono<ServerEnv> {
+/** Text and one stylesheet: no script at all. */
+const HEADERS = {
+  ...documentHeaders({ scripts: false }),
+  // Kept, but asked for again: another version may have been deployed.
+  "Cache-Control": "no-cache",
+} as const;
+
+/** On a 304 too, whose headers replace those that a browser has kept. */
+const tagged = etag({ retainedHeaders: [...RETAINED_304_HEADERS, ...Object.keys(HEADERS)] });
+
+/** The routes of the documents. */
+export function docsRoutes(): Hono<ServerEnv> {
   const app = new Hono<ServerEnv>();
-  // Text and one stylesheet: no script, nothing foreign, in nobody's frame.
-  const hardened = secureHeaders({
-    strictTransportSecurity,
-    contentSecurityPolicy: {
-      defaultSrc: ["'none'"],
-      styleSrc: ["'self'"],
-      baseUri: ["'none'"],
-      formAction: ["'none'"],
-      frameAncestors: ["'none'"],
-    },
-    xFrameOptions: "DENY",
-    referrerPolicy: "no-referrer",
-  });
   for (const [path, type] of Object.entries(TYPES)) {
-    app.use(path, hardened);
-    app.get(path, etag(), async (c) => {
+    app.get(path, tagged, async (c) => {
       // Not at the start: the gate must not wait for what few ask for.
       const { DOCUMENTS } = await import("./documents.ts");
-      return c.body(DOCUMENTS[path as keyof typeof TYPES], 200, {
-        "Content-Type": type,
-        // Kept, but asked for again: another version may have been deployed.
-        "Cache-Control": "no-cache",
-      });
+      const body = DOCUMENTS[path as keyof typeof TYPES];
+      return c.body(body, 200, { ...HEADERS, "Content-Type": type });
     });
     app.all(path, (c) =>
       problemOf(new AppError("METHOD_NOT_ALLOWED"), {

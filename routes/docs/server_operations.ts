@@ -136,7 +136,7 @@ export const PAGE_OPERATIONS: readonly Operation[] = [
     path: "/",
     id: "page",
     summary: "The chat page",
-    answers: [{ status: 200, description: "HTML", media: MEDIA.html }],
+    answers: cached(MEDIA.html, "HTML"),
   },
   {
     ...PAGE,

@@ -17,6 +17,7 @@ import { type ClientOptions, type ClientState, DrawbridgeClient } from "../../li
 import type { ErrorCode } from "../../lib/errors.ts";
 import type { ClientSocket } from "../../lib/client/mod.ts";
 import type { FakeTime } from "@std/testing/time";
+import { asPublished } from "../support/published.ts";
 
 /** One socket as the server sees it. */
 export class ScriptedSocket implements ClientSocket {
@@ -74,7 +75,7 @@ export class ScriptedSocket implements ClientSocket {
 
   /** Sends it frames. */
   tell(...frames: ServerFrame[]): void {
-    for (const frame of frames) this.tellText(JSON.stringify(frame));
+    for (const frame of frames) this.tellText(JSON.stringify(asPublished("server", frame)));
   }
 
   /** Sends it a text. */
@@ -94,6 +95,7 @@ export class ScriptedSocket implements ClientSocket {
     if (this.#isClosed || this.closedWith !== null) return;
     const parsed = parseClientFrame(data);
     assert(parsed.ok, `the client sent ${data}`);
+    asPublished("client", JSON.parse(data));
     this.frames.push(parsed.frame);
     const { id: ref, type } = parsed.frame;
     if (type === "ping" && this.answersPings) this.tell({ type: "pong", ref });

@@ -14,6 +14,7 @@ import { needs } from "../support/permissions.ts";
 import { PuppetModel, saying } from "../support/puppet_model.ts";
 import { needsServer, ServerProcess, TempFolder } from "../support/server_process.ts";
 import { mintToken } from "../support/tokens.ts";
+import { CheckedWebSocket } from "./checked_socket.ts";
 import { CuttingProxy } from "./cutting_proxy.ts";
 import { openPage, type Page, textOf } from "./sdk_chat.ts";
 
@@ -42,7 +43,12 @@ class Served implements AsyncDisposable {
   /** A client, as a page has one. */
   async client(): Promise<DrawbridgeClient> {
     const token = await mintToken();
-    const client = new DrawbridgeClient({ address: this.proxy.address, token, backoff: QUICK });
+    const client = new DrawbridgeClient({
+      address: this.proxy.address,
+      token,
+      backoff: QUICK,
+      WebSocket: CheckedWebSocket,
+    });
     this.#clients.push(client);
     return client;
   }
@@ -322,7 +328,12 @@ Deno.test({
     const env = { KV_PATH: `${folder.path}/chat.db` };
     await using proxy = new CuttingProxy();
     const token = await mintToken();
-    await using client = new DrawbridgeClient({ address: proxy.address, token, backoff: QUICK });
+    await using client = new DrawbridgeClient({
+      address: proxy.address,
+      token,
+      backoff: QUICK,
+      WebSocket: CheckedWebSocket,
+    });
     const page = await openPage(client);
     let sent: Promise<void>;
     {

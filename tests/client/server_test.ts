@@ -17,6 +17,7 @@ import { HeldJwks } from "../server/held_jwks.ts";
 import { eventually, orHang } from "../support/feed.ts";
 import { needsServer, ServerProcess, TempFolder } from "../support/server_process.ts";
 import { mintToken } from "../support/tokens.ts";
+import { CheckedWebSocket } from "./checked_socket.ts";
 import { CuttingProxy } from "./cutting_proxy.ts";
 import { kinds } from "./scripted_server.ts";
 
@@ -25,7 +26,7 @@ const QUICK = { backoff: { firstMs: 20, longestMs: 200 } };
 
 /** A client, and its states so far. */
 function connect(options: ClientOptions): { client: DrawbridgeClient; states: ClientState[] } {
-  const client = new DrawbridgeClient({ ...QUICK, ...options });
+  const client = new DrawbridgeClient({ WebSocket: CheckedWebSocket, ...QUICK, ...options });
   const states: ClientState[] = [];
   client.subscribe((state) => states.push(state));
   return { client, states };

@@ -10,6 +10,7 @@ import type { OnBusy, RunPosition, ServerFrame } from "../../lib/chat/protocol.t
 import { SUBPROTOCOL } from "../../lib/chat/protocol.ts";
 import type { Chunk } from "./history.ts";
 import type { Recorder } from "./recorder.ts";
+import { asPublished } from "../support/published.ts";
 
 /** What a client is made of. */
 export interface WanderingClientParts {
@@ -138,7 +139,7 @@ export class WanderingClient {
     const closed = Promise.withResolvers<void>();
     let isOpen = true;
     socket.onmessage = ({ data }) => {
-      if (isOpen) this.#take(JSON.parse(data));
+      if (isOpen) this.#take(asPublished("server", JSON.parse(data)));
     };
     // `onclose` follows.
     socket.onerror = (event) => event.preventDefault();
@@ -230,7 +231,7 @@ export class WanderingClient {
   #send(frame: { readonly type: string; readonly [name: string]: unknown }): string {
     const id = `f${++this.#refs}`;
     if (this.#socket?.readyState === WebSocket.OPEN) {
-      this.#socket.send(JSON.stringify({ ...frame, id }));
+      this.#socket.send(JSON.stringify(asPublished("client", { ...frame, id })));
     }
     return id;
   }

@@ -7,11 +7,11 @@
 import {
   type ClientFrame,
   type ServerFrame,
-  serverFrameSchemas,
   type ServerFrameType,
   SUBPROTOCOL,
 } from "../../lib/chat/protocol.ts";
 import { Feed, orHang } from "./feed.ts";
+import { asPublished } from "./published.ts";
 
 /** A frame of one type, as the server sends it. */
 export type Received<Type extends ServerFrameType> = Extract<ServerFrame, { type: Type }>;
@@ -40,7 +40,7 @@ export type Outgoing = ClientFrame extends infer Frame ? Frame extends unknown ?
 
 /** One socket. `await using` closes it. */
 export class ChatClient implements AsyncDisposable {
-  /** Every frame so far, validated against the protocol's schemas. */
+  /** Every frame so far, each as it is published. */
   readonly frames = new Feed<ServerFrame>();
   readonly #socket: WebSocket;
   readonly #closing = Promise.withResolvers<Closing>();
@@ -52,7 +52,8 @@ export class ChatClient implements AsyncDisposable {
   constructor(address: string, token: string) {
     const url = new URL("/ws", address.replace(/^http/, "ws"));
     this.#socket = new WebSocket(url, [SUBPROTOCOL, `bearer.${token}`]);
-    this.#socket.onmessage = ({ data }) => this.frames.push(parseFrame(data));
+    this.#socket.onmessage = ({ data }) =>
+      this.frames.push(asPublished("server", JSON.parse(data)));
     // `onclose` follows.
     this.#socket.onerror = (event) => event.preventDefault();
     this.#socket.onclose = ({ code, reason }) => {
@@ -82,11 +83,11 @@ export class ChatClient implements AsyncDisposable {
   /** Sends a frame under an id of its own, and returns that. */
   send(frame: Outgoing): string {
     const id = `f${++this.#lastId}`;
-    this.sendText(JSON.stringify({ ...frame, id }));
+    this.sendText(JSON.stringify(asPublished("client", { ...frame, id })));
     return id;
   }
 
-  /** Sends a text as it is. */
+  /** Sends a text as it is, also one that is published nowhere. */
   sendText(text: string): void {
     this.#socket.send(text);
   }
@@ -173,11 +174,4 @@ export function textOf({ entry }: Pick<Received<"entry">, "entry">): string {
 function isAnswer(frame: ServerFrame, threadId: string): boolean {
   return frame.type === "entry" && frame.threadId === threadId &&
     frame.entry.kind === "message" && frame.entry.role === "assistant";
-}
-
-function parseFrame(data: string): ServerFrame {
-  const value = JSON.parse(data);
-  const schema = serverFrameSchemas[value.type as ServerFrameType];
-  if (schema === undefined) throw new Error(`The protocol has no frame ${data}`);
-  return schema.parse(value);
 }

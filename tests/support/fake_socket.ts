@@ -1,16 +1,13 @@
 /**
  * A socket that a test reads and whose reader it plays. Every frame sent through it is held
- * against the protocol's schema.
+ * against the published document.
  *
  * @module
  */
 import { assertEquals } from "@std/assert";
 import type { ChatSocket } from "../../lib/chat/socket.ts";
-import {
-  type ServerFrame,
-  serverFrameSchemas,
-  type ServerFrameType,
-} from "../../lib/chat/protocol.ts";
+import type { ServerFrame, ServerFrameType } from "../../lib/chat/protocol.ts";
+import { frameViolations } from "./published.ts";
 
 /** The server frame of one type. */
 export type ServerFrameOf<Type extends ServerFrameType> = Extract<ServerFrame, { type: Type }>;
@@ -57,7 +54,7 @@ export class FakeSocket implements ChatSocket {
     const frame = JSON.parse(text) as ServerFrame;
     this.texts.push(text);
     this.frames.push(frame);
-    this.violations.push(...violationsOf(frame));
+    this.violations.push(...frameViolations("server", frame));
     if (this.stalled) this.#unreadBytes += encoder.encode(text).length;
     this.peakBytes = Math.max(this.peakBytes, this.#unreadBytes);
     this.#changed();
@@ -126,19 +123,5 @@ export class FakeSocket implements ChatSocket {
 
   #changed(): void {
     for (const watcher of this.#watchers) watcher();
-  }
-}
-
-/** What is wrong with a frame: an unknown type, a field that does not fit, or one too many. */
-export function violationsOf(frame: ServerFrame): string[] {
-  if (!Object.hasOwn(serverFrameSchemas, frame.type)) return [`${frame.type} is no frame`];
-  const parsed = serverFrameSchemas[frame.type].safeParse(frame);
-  if (!parsed.success) return [`${frame.type}: ${parsed.error.message}`];
-  try {
-    // What a schema does not name is not in its result.
-    assertEquals<unknown>(parsed.data, frame);
-    return [];
-  } catch (error) {
-    return [`${frame.type} has a field too many: ${error}`];
   }
 }

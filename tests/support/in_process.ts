@@ -43,6 +43,8 @@ import { createApp } from "../../routes/app.ts";
 import type { ReadyEnv } from "../../routes/context.ts";
 import { testAgent } from "./answers.ts";
 import { FakeSocket } from "./fake_socket.ts";
+import { asPublished } from "./published.ts";
+import { publishedResponse } from "./published_http.ts";
 import { PuppetModel } from "./puppet_model.ts";
 import { type MintOptions, mintToken, TEST_SECRET } from "./tokens.ts";
 
@@ -241,19 +243,20 @@ export class World {
     const client: Client = {
       session,
       socket,
-      send: (frame) => session.receive(JSON.stringify(frame)),
+      send: (frame) => session.receive(JSON.stringify(asPublished("client", frame))),
     };
     this.#clients.push(client);
     return client;
   }
 
-  /** Asks the application, as `sub` (`alice`), or as nobody where that is null. */
+  /** Asks the application, as `sub` (`alice`), or as nobody where that is null. The answer must be a published one. */
   async request(
     path: string,
     { sub = "alice", token, json, headers, ...init }: Asked = {},
   ): Promise<Response> {
     const bearer = sub === null ? null : await mintToken({ sub, ...token });
-    return await this.app.request(`http://drawbridge.test${path}`, {
+    const { method = "GET" } = init;
+    const response = await this.app.request(`http://drawbridge.test${path}`, {
       ...init,
       headers: {
         Host: "drawbridge.test",
@@ -263,6 +266,7 @@ export class World {
       },
       ...(json === undefined ? {} : { body: JSON.stringify(json) }),
     });
+    return await publishedResponse({ method, path }, response);
   }
 
   /** Ends everything, and looks whether every frame of every session was one of the protocol's. */

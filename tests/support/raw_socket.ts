@@ -5,6 +5,8 @@
  * @module
  */
 import { orHang } from "./feed.ts";
+import { asPublished } from "./published.ts";
+import { type Answered, type AskedFor, assertPublished } from "./published_http.ts";
 
 /** One request. */
 export interface RawRequest {
@@ -66,6 +68,8 @@ export function handshakeHeaders(
 export class RawSocket implements Disposable {
   readonly #connection: Deno.TcpConn;
   #buffer = new Uint8Array(0);
+  /** Requests without a response so far. */
+  readonly #asked: AskedFor[] = [];
 
   private constructor(connection: Deno.TcpConn) {
     this.#connection = connection;
@@ -91,27 +95,40 @@ export class RawSocket implements Disposable {
   /** Sends a request. */
   async send({ method = "GET", target = "/ws", headers, body = "" }: RawRequest): Promise<void> {
     const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`);
+    this.#asked.push({ method, path: target });
     await this.write(latin1(`${method} ${target} HTTP/1.1\r\n${lines.join("")}\r\n`));
     await this.write(new TextEncoder().encode(body));
   }
 
-  /** Reads one response with its body. */
+  /** Reads one response with its body. To a request that was sent as one it must be a published one. */
   async response(): Promise<RawResponse> {
-    const { status, headers } = await this.head();
+    const { status, headers } = await this.#head();
     const isBodiless = status === 101 || status === 204 || status === 304;
-    const body = isBodiless ? new Uint8Array(0) : await this.#body(headers);
-    return { status, headers, body: new TextDecoder().decode(body) };
+    const bytes = isBodiless ? new Uint8Array(0) : await this.#body(headers);
+    const body = new TextDecoder().decode(bytes);
+    this.#assertPublished({ status, headers, body });
+    return { status, headers, body };
   }
 
   /** Reads a response up to its body, which may have no end. */
   async head(): Promise<Omit<RawResponse, "body">> {
+    const head = await this.#head();
+    this.#assertPublished({ ...head, body: null });
+    return head;
+  }
+
+  #assertPublished(answered: Answered): void {
+    const asked = this.#asked.shift();
+    if (asked !== undefined) assertPublished(asked, answered);
+  }
+
+  async #head(): Promise<Omit<RawResponse, "body">> {
     const [statusLine = "", ...lines] = (await this.#through("\r\n\r\n")).trimEnd().split("\r\n");
     const headers = new Headers(lines.map((line): [string, string] => {
       const colon = line.indexOf(":");
       return [line.slice(0, colon), line.slice(colon + 1).trim()];
     }));
-    const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(statusLine)?.[1]);
-    return { status, headers };
+    return { status: Number(/^HTTP\/1\.1 (\d{3})/.exec(statusLine)?.[1]), headers };
   }
 
   /** Sends one masked text frame. */
@@ -141,12 +158,14 @@ export class RawSocket implements Disposable {
     return { opcode: first! & 0x0f, payload: await this.#take(length) };
   }
 
-  /** Reads frames up to the next text, and parses that as JSON. */
+  /** Reads frames up to the next text, and parses that as JSON: a frame as it is published. */
   async json(): Promise<Record<string, unknown>> {
     while (true) {
       const { opcode, payload } = await this.frame();
       if (opcode === OPCODES.close) throw new Error(`It closed: ${JSON.stringify(read(payload))}`);
-      if (opcode === OPCODES.text) return JSON.parse(new TextDecoder().decode(payload));
+      if (opcode === OPCODES.text) {
+        return asPublished("server", JSON.parse(new TextDecoder().decode(payload)));
+      }
     }
   }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import type { AbstractChat, ChatState, ChatStatus, UIMessage } from "ai";
+import { publishedResponse } from "./published_http.ts";
 
 /** How a chat is opened. */
 export interface SdkChatOptions {
@@ -63,8 +64,9 @@ export async function openSdkChat(options: SdkChatOptions): Promise<SdkChat> {
     headers: { Authorization: `Bearer ${token}` },
     fetch: async (input, init) => {
       const response = await fetch(input, init);
-      const { pathname } = new URL(response.url);
-      requests.push(`${init?.method} ${pathname} ${response.status}`);
+      const { pathname: path } = new URL(response.url);
+      await publishedResponse({ method: init?.method ?? "GET", path }, response);
+      requests.push(`${init?.method} ${path} ${response.status}`);
       return response;
     },
   });

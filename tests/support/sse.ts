@@ -4,6 +4,7 @@
  * @module
  */
 import { orHang } from "./feed.ts";
+import { assertPublishedEvent } from "./published_http.ts";
 
 /** One part of the AI SDK's UI message stream. */
 export interface UiPart {
@@ -79,7 +80,9 @@ export class SseReader {
     if (this.isDone) throw new Error(`${event} follows [DONE]`);
     if (event.startsWith(":")) this.comments.push(event.slice(1).trim());
     else if (event === "data: [DONE]") this.isDone = true;
-    else if (event.startsWith("data: ")) this.#waiting.push(JSON.parse(event.slice(6)));
-    else throw new Error(`This is no event: ${event}`);
+    else if (event.startsWith("data: ")) {
+      assertPublishedEvent(event.slice(6));
+      this.#waiting.push(JSON.parse(event.slice(6)));
+    } else throw new Error(`This is no event: ${event}`);
   }
 }
