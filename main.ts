@@ -4,16 +4,16 @@
  *
  * @module
  */
-import { ConfigError, loadConfig, secrets } from "./lib/config.ts";
+import { type Config, ConfigError, loadConfig, secrets } from "./lib/config.ts";
 import { describeVariables } from "./lib/config/variables.ts";
-import { configureLogs, flushLogs } from "./lib/observe/log.ts";
-import { writeToConsole } from "./lib/observe/log_console.ts";
-import { Tracing } from "./lib/observe/tracing.ts";
-import { type RunningServer, startServer } from "./lib/server.ts";
-import { createApp } from "./routes/app.ts";
+import { Listener } from "./lib/listener.ts";
+import type { RunningServer } from "./lib/server.ts";
 
 /** Exit code of a configuration fault: `EX_CONFIG` of sysexits.h. */
 const EX_CONFIG = 78;
+
+/** Time for those who knock as soon as it listens: Deno Deploy starts an instance for a request that waits. */
+const FIRST_TURN_MS = 5;
 
 function readEnvironment(): Record<string, string | undefined> {
   // With permission for all of it, as on Deno Deploy, an unknown `LIMIT_*` is told as well.
@@ -21,24 +21,9 @@ function readEnvironment(): Record<string, string | undefined> {
   return Object.fromEntries(describeVariables().map(({ name }) => [name, Deno.env.get(name)]));
 }
 
-function start(): RunningServer {
-  const environment = readEnvironment();
-  const onDeploy = environment.DENO_DEPLOYMENT_ID !== undefined;
+function readConfig(environment: Record<string, string | undefined>): Config {
   try {
-    const config = loadConfig(environment);
-    const tracing = new Tracing();
-    configureLogs({
-      json: config.log.json,
-      secrets: secrets(config),
-      traceIds: () => tracing.ids(),
-      ...(onDeploy ? { write: writeToConsole } : {}),
-    });
-    return startServer(config, {
-      tracing,
-      createApp,
-      loadBootstrap: async () => (await import("./lib/bootstrap.ts")).bootstrap,
-      onDeploy,
-    });
+    return loadConfig(environment);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     Deno.stderr.writeSync(new TextEncoder().encode(`${error.message}\n`));
@@ -46,12 +31,54 @@ function start(): RunningServer {
   }
 }
 
+/**
+ * Loads the rest of the server piece by piece. Deno answers nobody while imports follow one
+ * another, not even between them: hence the waits, in which whoever came is told that the process lives.
+ */
+async function start(config: Config, listener: Listener): Promise<RunningServer> {
+  await turn(FIRST_TURN_MS);
+  const { configureLogs } = await import("./lib/observe/log.ts");
+  const { Tracing } = await import("./lib/observe/tracing.ts");
+  const onDeploy = environment.DENO_DEPLOYMENT_ID !== undefined;
+  const write = onDeploy && (await import("./lib/observe/log_console.ts")).writeToConsole;
+  const tracing = new Tracing();
+  configureLogs({
+    json: config.log.json,
+    secrets: secrets(config),
+    traceIds: () => tracing.ids(),
+    ...(write ? { write } : {}),
+  });
+  await turn();
+  const { startServer } = await import("./lib/server.ts");
+  return startServer(config, {
+    listener,
+    tracing,
+    async loadApp() {
+      await turn();
+      return (await import("./routes/app.ts")).createApp;
+    },
+    async loadBootstrap() {
+      await turn();
+      return (await import("./lib/bootstrap.ts")).bootstrap;
+    },
+    onDeploy,
+  });
+}
+
+/** Lets the event loop go round. */
+function turn(waitMs = 0): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, waitMs));
+}
+
 async function exit(code: number): Promise<never> {
+  const { flushLogs } = await import("./lib/observe/log.ts");
   // A reader that has stalled must not hold the process.
-  await Promise.race([flushLogs(), new Promise((resolve) => setTimeout(resolve, 100))]);
+  await Promise.race([flushLogs(), turn(100)]);
   Deno.exit(code);
 }
 
+const environment = readEnvironment();
+const config = readConfig(environment);
 const running = Promise.withResolvers<RunningServer>();
 // Before it listens: whoever is told its address may send a signal at once.
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -60,6 +87,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     () => void running.promise.then((server) => server.drain()).then(() => exit(0)),
   );
 }
-const server = start();
+const listener = new Listener(config);
+const server = await start(config, listener);
 running.resolve(server);
 await server.bootstrapped;

@@ -11,10 +11,8 @@ import { AgentSupervisor } from "./agents/supervisor.ts";
 import type { SupervisorParts } from "./agents/supervisor_parts.ts";
 import { loadKeys } from "./auth/keys.ts";
 import { TokenVerifier } from "./auth/verifier.ts";
+import { exportMetrics } from "./bootstrap/metrics_export.ts";
 import { FanOut } from "./chat/fan_out.ts";
-import type { MetricsSink } from "./observe/metrics.ts";
-import { createPrometheus } from "./observe/prometheus.ts";
-import { isTelemetryOn } from "./observe/telemetry.ts";
 import type { BootstrapOptions, Bootstrapped } from "./server_context.ts";
 import type { Services } from "./services.ts";
 import { phase, plan } from "./startup/phases.ts";
@@ -44,9 +42,10 @@ const REMOTE_LANES = 8;
 /** Prepares the start-up; nothing happens before it is started. */
 export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
   const { config, metrics, tracing: tracer, log, instanceId } = options;
-  const prometheus = createPrometheus();
-  const stopTelemetry = await attachSinks(options, prometheus.sink);
+  const exported = await exportMetrics(options);
   const fanOut = new FanOut();
+  const isAddress = /^https?:/i.test(config.kv.path ?? "");
+  const remote = options.onDeploy || isAddress;
 
   const keys = phase({
     name: "keys",
@@ -69,10 +68,8 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
     critical: true,
     async run({ signal }) {
       const { path, accessToken } = config.kv;
-      const isAddress = path !== undefined && /^https?:/i.test(path);
-      if (isAddress) await checkKvConnect(path, { accessToken, signal });
+      if (path !== undefined && isAddress) await checkKvConnect(path, { accessToken, signal });
       const kv = await Deno.openKv(path);
-      const remote = options.onDeploy || isAddress;
       const database = new KvStore(kv, {
         remote,
         instanceId,
@@ -98,7 +95,7 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
     name: "threads",
     critical: true,
     after: { store },
-    run: ({ store }) => Promise.resolve(threadParts(store, { instanceId, fanOut })),
+    run: ({ store }) => Promise.resolve(threadParts(store, { instanceId, fanOut, remote })),
   });
 
   const model = phase({
@@ -162,42 +159,22 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
     tracer,
   });
   startup.openEarly(keys, options.keys);
-  return { startup, metricsText: prometheus.render, stopTelemetry };
-}
-
-/** Feeds the metrics to Prometheus and, where somebody listens, to OpenTelemetry, which traces too. */
-async function attachSinks(
-  { metrics, tracing, log }: BootstrapOptions,
-  prometheus: MetricsSink,
-): Promise<() => void> {
-  let stop = (): void => {};
-  const sinks = [prometheus];
-  if (isTelemetryOn()) {
-    try {
-      const telemetry = await import("./observe/opentelemetry.ts");
-      const exported = telemetry.createTelemetryMetrics();
-      sinks.push(exported.sink);
-      stop = exported.stop;
-      tracing.attach(telemetry.createTelemetryTracing());
-    } catch (error) {
-      log.warn("telemetry cannot be exported", { error });
-    }
-  }
-  metrics.attach(...sinks);
-  return stop;
+  return { startup, metricsText: exported.render, stopTelemetry: exported.stop };
 }
 
 /** What works on one store. */
 function threadParts(
   store: Store,
-  { instanceId, fanOut }: { instanceId: string; fanOut: FanOut },
+  { instanceId, fanOut, remote }: { instanceId: string; fanOut: FanOut; remote: boolean },
 ): Pick<SupervisorParts, "threads" | "removal" | "runs" | "ends" | "chunks" | "bell"> & {
   reader: ThreadReader;
 } {
   const threads = new ThreadLog(store);
   const chunks = new ChunkLog(store);
   const bell = new Bell(store, instanceId);
-  const heads = new Heads();
+  // Where a database behind the network is silent, a read before the commit finds that out, and the
+  // client is told that nothing is stored. Of a commit alone nobody could tell.
+  const heads = new Heads(remote ? 0 : undefined);
   return {
     threads,
     chunks,

@@ -1,5 +1,5 @@
 /**
- * The server's life: it listens at once, lets the bootstrap work behind the
+ * The server's life: it listens already, lets the bootstrap work behind the
  * barrier, and drains.
  *
  * @module
@@ -11,6 +11,7 @@ import type { TokenVerifier } from "./auth/verifier.ts";
 import { Connections } from "./chat/connections.ts";
 import type { Config } from "./config.ts";
 import { DRAIN_DEADLINE_MS } from "./limits.ts";
+import type { Application, Listener } from "./listener.ts";
 import { logger } from "./observe/log.ts";
 import { MemoryGauge } from "./observe/memory.ts";
 import { Metrics } from "./observe/metrics.ts";
@@ -26,10 +27,10 @@ import { WaitingRoom } from "./startup/waiting_room.ts";
 
 /** What a server is started with besides its configuration. */
 export interface ServerOptions {
-  /** Makes what answers requests. */
-  readonly createApp: (server: ServerContext) => {
-    readonly fetch: (request: Request) => Response | Promise<Response>;
-  };
+  /** What listens already. */
+  readonly listener: Listener;
+  /** Loads what makes the application. */
+  readonly loadApp: () => Promise<(server: ServerContext) => Application>;
   /** Loads and calls the bootstrap, once the server listens. */
   readonly loadBootstrap: () => Promise<(options: BootstrapOptions) => Promise<Bootstrapped>>;
   /** Whether the platform is Deno Deploy, whose database is a remote one. */
@@ -42,7 +43,7 @@ export interface ServerOptions {
 export interface RunningServer {
   /** Where it listens, such as `http://127.0.0.1:8000`. */
   readonly address: string;
-  /** Rejects where the bootstrap itself could not be loaded, which no restart heals; else resolves. */
+  /** Rejects where the application or the bootstrap could not be loaded, which no restart heals; else resolves. */
   readonly bootstrapped: Promise<void>;
   /**
    * Refuses newcomers, sends everybody away, gives the services back and stops
@@ -50,9 +51,6 @@ export interface RunningServer {
    */
   drain(): Promise<void>;
 }
-
-/** Pending connections that the kernel holds: a burst overflows the default of 511. */
-const TCP_BACKLOG = 4_096;
 
 /** Time between two looks at resident memory, milliseconds. */
 const MEMORY_LOOK_MS = 500;
@@ -63,11 +61,7 @@ const SHED_FROM_BYTES = 16_384;
 /** Time for close frames to be answered before the listener stops, milliseconds. */
 const CLOSE_GRACE_MS = 600;
 
-/**
- * Starts to listen and then to build the services.
- *
- * @throws {Deno.errors.AddrInUse} and its like, where the address cannot be had.
- */
+/** Starts to answer and to build the services. */
 export function startServer(config: Config, options: ServerOptions): RunningServer {
   const log = logger("server");
   const metrics = new Metrics();
@@ -94,7 +88,7 @@ export function startServer(config: Config, options: ServerOptions): RunningServ
       durationMs: performance.now(),
       phases: [],
     };
-  const app = options.createApp({
+  const context: ServerContext = {
     config,
     gate: new Gate({ services, keys, room, metrics, tracer: tracing }),
     connections,
@@ -109,26 +103,19 @@ export function startServer(config: Config, options: ServerOptions): RunningServ
     },
     metricsText: () => built?.metricsText() ?? null,
     devTokens: devTokensOf(config),
-  });
+  };
 
-  const stop = new AbortController();
-  const server = Deno.serve({
-    hostname: config.host,
-    port: config.port,
-    tcpBacklog: TCP_BACKLOG,
-    signal: stop.signal,
-    onListen: () => {},
-    onError: (error) => {
-      // A stream that was cut on purpose has told of itself.
-      if (!isAbort(error)) log.error("A request failed", { error });
-      return new Response(null, { status: 500 });
-    },
-  }, (request) => app.fetch(request));
-  const address = addressOf(server.addr);
+  const { address } = options.listener;
   log.info("listening", { address });
   for (const warning of config.warnings) log.warn(warning);
 
-  const bootstrapped = options.loadBootstrap().then(async (bootstrap) => {
+  const load = async (): Promise<void> => {
+    const createApp = await options.loadApp();
+    options.listener.serve(createApp(context), (error) => {
+      // A stream that was cut on purpose has told of itself.
+      if (!isAbort(error)) log.error("A request failed", { error });
+    });
+    const bootstrap = await options.loadBootstrap();
     const instanceId = crypto.randomUUID();
     const { onDeploy = false } = options;
     const parts = { config, metrics, tracing, log, instanceId, onDeploy, services, keys };
@@ -143,7 +130,8 @@ export function startServer(config: Config, options: ServerOptions): RunningServ
       const stopTelling = tellWaits(startupLog, { report: startupReport });
       services.onState(({ to }) => to === "ready" || to === "draining" ? stopTelling() : undefined);
     }
-  });
+  };
+  const bootstrapped = load();
   // Whoever started the server looks at it; until then it is no crash of its own.
   bootstrapped.catch(() => {});
 
@@ -176,7 +164,7 @@ export function startServer(config: Config, options: ServerOptions): RunningServ
     })();
     await Promise.all([runs, settle(left, CLOSE_GRACE_MS)]);
     await built?.startup.stop();
-    await settle(server.shutdown(), CLOSE_GRACE_MS);
+    await settle(options.listener.shutdown(), CLOSE_GRACE_MS);
     built?.stopTelemetry();
   };
   let drained: Promise<void> | null = null;
@@ -186,7 +174,7 @@ export function startServer(config: Config, options: ServerOptions): RunningServ
     drain: () =>
       drained ??= settle(drain(), DRAIN_DEADLINE_MS).then((inTime) => {
         // After a shutdown the platform has nothing left to abort, and says so by throwing.
-        if (!inTime) stop.abort();
+        if (!inTime) options.listener.abort();
         log.info("drained", { inTime });
       }),
   };
@@ -217,8 +205,4 @@ function devTokensOf({ devTokens, auth }: Config): DevTokenIssuer | null {
     ...(issuer === undefined ? {} : { issuer }),
     ...(audience === undefined ? {} : { audience }),
   });
-}
-
-function addressOf({ hostname, port }: Deno.NetAddr): string {
-  return `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
 }

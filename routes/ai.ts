@@ -133,7 +133,7 @@ async function respond(
   c: ReadyContext,
   find: () => Promise<StreamedRun | null>,
 ): Promise<Response> {
-  const { config, connections, log, memory, metrics, startup } = c.get("server");
+  const { config, connections, gate, log, memory, metrics } = c.get("server");
   const principal = c.get("principal");
   if (memory.over) throw new AppError("ADMISSION_FULL", { retryAfterMs: 5_000 });
   // Taken before anything is stored: a refusal leaves nothing behind.
@@ -163,7 +163,7 @@ async function respond(
     connection.register(stream);
     stream.begin();
     // The drain may have begun since the gate, and have ended the others.
-    if (startup().state === "draining") stream.drain();
+    if (gate.draining) stream.drain();
     return new Response(stream.body, { headers: UI_STREAM_HEADERS });
   } catch (error) {
     connection.release();

@@ -11,12 +11,11 @@ import { originAllowed } from "../lib/auth/origin.ts";
 import { challengeFor } from "../lib/auth/refusal.ts";
 import { AppError, toAppError } from "../lib/errors.ts";
 import { aiRoutes, MAX_HISTORY_BYTES } from "./ai.ts";
-import { inRequest } from "../lib/observe/log_context.ts";
 import { UnknownCommitError } from "../lib/threads/store.ts";
 import { authRoutes } from "./auth.ts";
 import { handleHandshake } from "./chat.ts";
 import type { ServerContext } from "../lib/server_context.ts";
-import { type ReadyEnv, requestIdOf, requireReady, withServer } from "./context.ts";
+import { type ReadyEnv, requireReady, withServer } from "./context.ts";
 import { docsRoutes } from "./docs/routes.ts";
 import { operationsRoutes } from "./operations.ts";
 import { pageRoutes } from "./page/page.ts";
@@ -35,19 +34,17 @@ const API_METHODS: readonly (readonly [string, string])[] = [
   ["/api/chat/:threadId/stop", "POST"],
 ];
 
+/** The address of `/ws`, whatever its host and its query. */
+const SOCKET_URL = /^https?:\/\/[^/?#]*\/ws(?:\?|$)/;
+
 /** Makes the application. `server` reaches every handler through its context. */
 export function createApp(server: ServerContext): Hono<ReadyEnv> {
   const app = new Hono<ReadyEnv>();
   const { config, log } = server;
 
   // First and alone: nothing may touch the response of an upgrade.
-  app.all("/ws", (c) => {
-    c.set("server", server);
-    const requestId = requestIdOf(c.req.raw.headers);
-    c.set("requestId", requestId);
-    // Also for all that the socket does later.
-    return inRequest(requestId, () => handleHandshake(c));
-  });
+  app.all("/ws", (c) => handleHandshake(c.req.raw, server));
+  sendSocketsAhead(app, (request) => handleHandshake(request, server));
 
   app.use(withServer(server));
   const strictTransportSecurity = config.appEnv === "production" || config.appEnv === "staging";
@@ -112,6 +109,19 @@ export function createApp(server: ServerContext): Hono<ReadyEnv> {
     return problemOf(error, { requestId, headers: challengeFor(error) });
   });
   return app;
+}
+
+/**
+ * Hands what asks for `/ws`, spelt like that, to `handle` directly: a context for each of
+ * thousands who wait would hold more than all else about them.
+ */
+function sendSocketsAhead(
+  app: Hono<ReadyEnv>,
+  handle: (request: Request) => Response | Promise<Response>,
+): void {
+  const others = app.fetch;
+  app.fetch = (request, ...rest) =>
+    SOCKET_URL.test(request.url) ? handle(request) : others(request, ...rest);
 }
 
 /** HTTP must answer something: that the store did not tell, and that asking again is safe. */

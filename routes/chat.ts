@@ -3,10 +3,16 @@
  *
  * @module
  */
-import type { Context } from "hono";
 import type { Principal } from "../lib/auth/principal.ts";
 import { challengeFor } from "../lib/auth/refusal.ts";
-import { checkOrigin, checkUpgrade, narrowOffer, readHandshake } from "../lib/chat/handshake.ts";
+import {
+  checkOrigin,
+  checkUpgrade,
+  type Handshake,
+  narrowOffer,
+  readHandshake,
+  type Refusal,
+} from "../lib/chat/handshake.ts";
 import { type Connection, reconnectAfterMs } from "../lib/chat/connections.ts";
 import { encodeFrame, errorFrame } from "../lib/chat/protocol.ts";
 import { ChatSession, type SessionEvents } from "../lib/chat/session.ts";
@@ -14,7 +20,9 @@ import { WebSocketChannel } from "../lib/chat/socket.ts";
 import { AppError, toAppError } from "../lib/errors.ts";
 import { refusalOf } from "../lib/startup/refusal.ts";
 import type { ServerContext } from "../lib/server_context.ts";
-import { departureOf, describeRequest, INVALID_HOST, type ServerEnv, urlOf } from "./context.ts";
+import { inRequest } from "../lib/observe/log_context.ts";
+import { requestIdOf } from "../lib/request_id.ts";
+import { describeRequest, INVALID_HOST, urlOf } from "./context.ts";
 import { problemOf } from "./problem.ts";
 
 /** An admitted caller as the gate describes it. */
@@ -39,58 +47,90 @@ const OPEN_TIMEOUT_MS = 10_000;
 /** Silence after which the platform pings, and then closes with 1001, seconds. */
 const IDLE_TIMEOUT_SECONDS = 30;
 
+/** A handshake that may go to the gate. */
+interface Arrival {
+  readonly server: ServerContext;
+  readonly request: Request;
+  readonly requestId: string;
+  readonly handshake: Handshake;
+}
+
 /**
  * Answers `/ws`. No middleware may touch the response: on Deno 2.5 that kills
- * the server after an upgrade.
+ * the server after an upgrade. Never rejects.
  */
-export async function handleHandshake(
-  { req, var: { server, requestId } }: Pick<Context<ServerEnv>, "req" | "var">,
-): Promise<Response> {
-  const request = req.raw;
-  const left = departureOf(request);
-  describeRequest(server.tracing, { requestId, method: request.method, route: "/ws" });
-  const refuse = (error: AppError, headers?: Readonly<Record<string, string>>): Response => {
-    server.metrics.record("gate_refusals_total", { code: error.code });
-    left.decided();
-    return problemOf(error, { requestId, headers: headers ?? challengeFor(error) });
-  };
+export function handleHandshake(
+  request: Request,
+  server: ServerContext,
+): Response | Promise<Response> {
+  const requestId = requestIdOf(request.headers);
+  if (server.tracing.isOn) {
+    describeRequest(server.tracing, { requestId, method: request.method, route: "/ws" });
+  }
+  const handshake = check(request, server);
+  // What was only needed to check is let go: thousands may wait from here on.
+  return handshake.ok
+    // Also for all that the socket does later.
+    ? inRequest(requestId, () => admit({ server, request, requestId, handshake }))
+    : refuse(server, requestId, handshake.error, handshake.headers);
+}
 
+/** Steps 1 to 5, but for the token itself. */
+function check(request: Request, server: ServerContext): Handshake | Refusal {
   const upgradable = checkUpgrade(request);
-  if (!upgradable.ok) return refuse(upgradable.error, upgradable.headers);
+  if (!upgradable.ok) return upgradable;
   const url = urlOf(request);
-  if (url === null) return refuse(new AppError("INVALID_REQUEST", { detail: INVALID_HOST }));
-  if (server.startup().state === "draining") return refuse(refusalOf({ kind: "draining" }));
+  if (url === null) return refusal(new AppError("INVALID_REQUEST", { detail: INVALID_HOST }));
+  if (server.gate.draining) return refusal(refusalOf({ kind: "draining" }));
   if (server.memory.over) {
-    return refuse(new AppError("ADMISSION_FULL", { retryAfterMs: 5_000 }));
+    return refusal(new AppError("ADMISSION_FULL", { retryAfterMs: 5_000 }));
   }
   const { config } = server;
   const origin = checkOrigin(request.headers, {
     allowedOrigins: config.allowedOrigins,
     allowLocalhost: config.allowLocalhostOrigins,
   });
-  if (!origin.ok) return refuse(origin.error, origin.headers);
-  const handshake = readHandshake(request.headers, url);
-  if (!handshake.ok) return refuse(handshake.error, handshake.headers);
+  return origin.ok ? readHandshake(request.headers, url) : origin;
+}
 
+function refusal(error: AppError): Refusal {
+  return { ok: false, error, headers: challengeFor(error) };
+}
+
+function refuse(
+  server: ServerContext,
+  requestId: string,
+  error: AppError,
+  headers: Readonly<Record<string, string>> = challengeFor(error),
+): Response {
+  server.metrics.record("gate_refusals_total", { code: error.code });
+  return problemOf(error, { requestId, headers });
+}
+
+/** Steps 5 to 7: the gate, and the upgrade. */
+async function admit({ server, request, requestId, handshake }: Arrival): Promise<Response> {
+  const { token, protocol } = handshake;
+  // Touched before the first await: a signal that nobody asked for never aborts.
+  const { signal } = request;
   const passage = await server.gate.pass<Principal>({
-    authenticate: (verifier) => verifier.verify(handshake.token),
-    deadlineMs: config.startup.waitMs,
-    signal: left.signal,
+    authenticate: (verifier) => verifier.verify(token),
+    deadlineMs: server.config.startup.waitMs,
+    signal,
   });
   if (passage.kind === "gone") return new Response(null, { status: 499 });
-  if (passage.kind === "refused") return refuse(passage.error);
+  if (passage.kind === "refused") return refuse(server, requestId, passage.error);
   const connection = server.connections.tryTake(passage.principal.subject);
   if (connection === null) {
-    return refuse(new AppError("TOO_MANY_CONNECTIONS", { retryAfterMs: 1_000 }));
+    const error = new AppError("TOO_MANY_CONNECTIONS", { retryAfterMs: 1_000 });
+    return refuse(server, requestId, error);
   }
 
-  // Asked last: a client that has left would get a socket without events.
-  if (left.signal.aborted) {
+  // Asked last: a client that has left would get a socket without events. After an upgrade
+  // or an answer the signal says nothing: by default it aborts then, too.
+  if (signal.aborted) {
     connection.release();
     return new Response(null, { status: 499 });
   }
-  left.decided();
-  const { protocol } = handshake;
   try {
     const { socket, response } = Deno.upgradeWebSocket(narrowOffer(request, protocol), {
       idleTimeout: IDLE_TIMEOUT_SECONDS,
@@ -101,7 +141,7 @@ export async function handleHandshake(
   } catch (cause) {
     connection.release();
     server.log.error("A checked handshake could not be upgraded", { requestId, error: cause });
-    return refuse(new AppError("INVALID_REQUEST", { cause }));
+    return refuse(server, requestId, new AppError("INVALID_REQUEST", { cause }));
   }
 }
 
@@ -158,7 +198,7 @@ function closeLabel(own: number | null, peers: number): string {
 function open(channel: WebSocketChannel, opening: Opening): ChatSession | null {
   const { server, requestId, verdict, principal, waitedMs, connection } = opening;
   // The drain may have begun since the verdict.
-  if (verdict.kind === "draining" || server.startup().state === "draining") {
+  if (verdict.kind === "draining" || server.gate.draining) {
     return refuseDraining(channel, server);
   }
   if (verdict.kind !== "ready") return refuseOver(channel, server, refusalOf(verdict));

@@ -12,6 +12,7 @@ import { challengeFor } from "../lib/auth/refusal.ts";
 import { AppError } from "../lib/errors.ts";
 import { inRequest } from "../lib/observe/log_context.ts";
 import type { Tracing } from "../lib/observe/tracing.ts";
+import { requestIdOf } from "../lib/request_id.ts";
 import type { ServerContext } from "../lib/server_context.ts";
 import type { Services } from "../lib/services.ts";
 import { refusalOf } from "../lib/startup/refusal.ts";
@@ -32,12 +33,6 @@ export interface ReadyEnv {
     principal: Principal;
     services: Services;
   };
-}
-
-/** An id for a request: the client's own, where it is one of ours in form, or a new one. */
-export function requestIdOf(headers: Headers): string {
-  const given = headers.get("x-request-id");
-  return given !== null && /^[A-Za-z0-9_-]{1,64}$/.test(given) ? given : crypto.randomUUID();
 }
 
 /** Gives every request its id and the server, and every response the id. */
@@ -84,7 +79,7 @@ export function requireReady(): MiddlewareHandler<ReadyEnv> {
   return async (c, next) => {
     const { config, gate } = c.get("server");
     // Touched before the first await: a signal that nobody asked for never aborts.
-    const left = departureOf(c.req.raw);
+    const { signal } = c.req.raw;
     const url = urlOf(c.req.raw);
     if (url === null) throw new AppError("INVALID_REQUEST", { detail: INVALID_HOST });
     const credential = readBearer(c.req.raw.headers, url);
@@ -94,9 +89,8 @@ export function requireReady(): MiddlewareHandler<ReadyEnv> {
     const passage = await gate.pass({
       authenticate: (verifier) => verifier.verify(credential.token),
       deadlineMs: config.startup.waitMs,
-      signal: left.signal,
+      signal,
     });
-    left.decided();
     if (passage.kind === "gone") return new Response(null, { status: 499 });
     if (passage.kind === "refused") return refuse(c, passage.error);
     const { verdict, principal } = passage;
@@ -113,20 +107,4 @@ export function requireReady(): MiddlewareHandler<ReadyEnv> {
 
 function refuse(c: Context<ReadyEnv>, error: AppError): Response {
   return problemOf(error, { requestId: c.get("requestId"), headers: challengeFor(error) });
-}
-
-/**
- * A signal that aborts when the client leaves before {@linkcode decided} is
- * called. The request's own signal also aborts after every normal response.
- */
-export function departureOf(request: Request): { signal: AbortSignal; decided: () => void } {
-  const { signal } = request;
-  const departure = new AbortController();
-  const onAbort = () => departure.abort(signal.reason);
-  if (signal.aborted) onAbort();
-  else signal.addEventListener("abort", onAbort, { once: true });
-  return {
-    signal: departure.signal,
-    decided: () => signal.removeEventListener("abort", onAbort),
-  };
 }

@@ -47,7 +47,7 @@ export function readCredential(
   url: URL,
   protocols: readonly string[],
 ): CredentialCheck {
-  if ([...url.searchParams.keys()].some((name) => CREDENTIAL_QUERY_NAMES.has(name.toLowerCase()))) {
+  if (url.search !== "" && [...url.searchParams.keys()].some(isCredential)) {
     return badRequest("A credential in the URL is refused: send it in a header");
   }
   const authorization = headers.get("authorization");
@@ -60,6 +60,10 @@ export function readCredential(
     ? offered[0]!.slice(BEARER_PROTOCOL_PREFIX.length)
     : BEARER.exec(authorization)?.[1] ?? "";
   return token === "" ? badRequest("The credential is malformed") : { ok: true, token };
+}
+
+function isCredential(name: string): boolean {
+  return CREDENTIAL_QUERY_NAMES.has(name.toLowerCase());
 }
 
 function badRequest(detail: string): Refusal {

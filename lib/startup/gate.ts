@@ -3,12 +3,11 @@
  *
  * @module
  */
-import { deadline } from "@std/async/deadline";
 import { AppError, type ErrorCode, toAppError } from "../errors.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { NO_TRACER, type Span, type Tracer } from "../observe/tracing.ts";
 import { type Random, retrySoonMs } from "./backoff.ts";
-import type { RefusalVerdict, StartupBarrier, Verdict } from "./barrier.ts";
+import type { RefusalVerdict, StartupBarrier } from "./barrier.ts";
 import type {
   Admitted,
   Caller,
@@ -21,6 +20,7 @@ import type {
   Verified,
 } from "./passage.ts";
 import { refusalOf } from "./refusal.ts";
+import { type Visit, Visits } from "./visits.ts";
 import type { Place, RoomFull, WaitingRoom } from "./waiting_room.ts";
 
 /** What a gate is made of. */
@@ -41,16 +41,6 @@ export interface GateOptions<S, V> {
   readonly now?: () => number;
 }
 
-/** A caller who waits. */
-interface Visit<S> {
-  readonly place: Place;
-  readonly restMs: () => number;
-  /** Aborts when the caller leaves, and when it has its answer. */
-  readonly signal: AbortSignal;
-  /** The start-up's verdict, asked for on arrival: whoever waits when it falls gets it. */
-  readonly verdict: Promise<Verdict<S>>;
-}
-
 /** A passage before its time is taken. */
 type Outcome<S, P extends Named> = Omit<Admitted<S, P>, "waitedMs"> | Refused | Gone;
 
@@ -66,6 +56,7 @@ export class Gate<S, V> {
   readonly #services: StartupBarrier<S>;
   readonly #keys: StartupBarrier<V>;
   readonly #room: WaitingRoom;
+  readonly #visits: Visits<S, V>;
   readonly #metrics: Metrics;
   readonly #tracer: Tracer;
   readonly #random: Random;
@@ -81,6 +72,12 @@ export class Gate<S, V> {
     this.#tracer = options.tracer ?? NO_TRACER;
     this.#random = random;
     this.#now = now;
+    this.#visits = new Visits({ services: options.services, keys: options.keys, random, now });
+  }
+
+  /** Whether the process ends. */
+  get draining(): boolean {
+    return this.#services.state === "draining";
   }
 
   /**
@@ -96,7 +93,11 @@ export class Gate<S, V> {
     span: Span,
   ): Promise<Passage<S, P>> {
     const arrivedMs = this.#now();
-    const passage = await this.#pass(request, arrivedMs);
+    const caller = await this.#arrive(request);
+    // Two frames for each of thousands: whatever else is awaited ends before this.
+    const passage = "kind" in caller
+      ? caller
+      : this.#admit(caller) ?? await this.#wait(request, caller, arrivedMs);
     const verdict = passage.kind === "admitted" ? passage.verdict.kind : passage.kind;
     const waitedMs = this.#now() - arrivedMs;
     this.#metrics.record("gate_wait_seconds", { verdict }, waitedMs / 1000);
@@ -108,20 +109,20 @@ export class Gate<S, V> {
     return passage.kind === "admitted" ? { ...passage, waitedMs } : passage;
   }
 
-  async #pass<P extends Named>(
+  async #arrive<P extends Named>(
     request: PassRequest<V, P>,
-    arrivedMs: number,
-  ): Promise<Outcome<S, P>> {
+  ): Promise<Caller<V, P> | Refused | Gone> {
     if (request.signal.aborted) return GONE;
-    if (this.#services.state === "draining") return this.#refuse({ kind: "draining" });
+    if (this.draining) return this.#refuse({ kind: "draining" });
     const caller = await this.#identifyNow(request);
-    if (request.signal.aborted) return GONE;
-    if ("kind" in caller) return caller;
-    const standing = this.#services.peek();
-    if (standing === null || !("principal" in caller)) {
-      return this.#wait(request, caller, arrivedMs);
-    }
-    return { kind: "admitted", verdict: standing, principal: caller.principal };
+    return request.signal.aborted ? GONE : caller;
+  }
+
+  /** Lets a verified caller pass at once, where a verdict stands. */
+  #admit<P extends Named>(caller: Caller<V, P>): Outcome<S, P> | null {
+    const verdict = this.#services.peek();
+    if (verdict === null || !("principal" in caller)) return null;
+    return { kind: "admitted", verdict, principal: caller.principal };
   }
 
   /** Verifies the caller before it takes a place, where the keys are there. */
@@ -139,27 +140,18 @@ export class Gate<S, V> {
     const place = this.#room.enter("principal" in caller ? caller.principal.subject : null);
     if (typeof place === "string") return this.#noPlace(place);
     this.#recordWaiting();
-    const over = new AbortController();
-    const leave = (): void => {
-      place.leave();
-      over.abort();
-    };
-    signal.addEventListener("abort", leave, { once: true });
+    const visit = this.#visits.begin({ place, signal, deadlineAtMs: arrivedMs + deadlineMs });
     try {
-      const restMs = (): number => Math.max(arrivedMs + deadlineMs - this.#now(), 0);
-      const verdict = this.#services.verdict({ deadlineMs: restMs(), signal: over.signal });
-      const visit = { place, restMs, signal: over.signal, verdict };
-      const known = "principal" in caller ? caller : await this.#identify(caller, visit);
+      const known = "principal" in caller ? caller : await this.#identify(caller, visit, place);
       if ("kind" in known) return known;
-      const fallen = await verdict;
-      await place.turn();
-      if (fallen.kind === "gone" || signal.aborted) return GONE;
+      await visit.waitFor("services");
+      const fallen = visit.services;
+      if (fallen.kind === "gone") return GONE;
       // While its turn came, the start-up may have gone on to ready or to the drain.
       const last = this.#services.peek() ?? fallen;
       return { kind: "admitted", verdict: last, principal: known.principal };
     } finally {
-      signal.removeEventListener("abort", leave);
-      leave();
+      visit.end();
       this.#recordWaiting();
     }
   }
@@ -167,32 +159,23 @@ export class Gate<S, V> {
   /** Waits for the keys, verifies the caller, and names its place. */
   async #identify<P extends Named>(
     { authenticate }: Unverified<V, P>,
-    visit: Visit<S>,
+    visit: Visit<S, V>,
+    place: Place,
   ): Promise<Verified<P> | Refused | Gone> {
-    const { place, restMs, signal } = visit;
-    const keys = await this.#keys.verdict({ deadlineMs: restMs(), signal });
-    await place.turn();
-    if (keys.kind === "gone" || signal.aborted) return GONE;
+    await visit.waitFor("keys");
+    const { keys } = visit;
+    if (keys.kind === "gone") return GONE;
     if (keys.kind !== "ready") return this.#refuse(keys);
-    const known = await this.#orDrained(identify(authenticate, keys.ready.services), visit);
-    if (signal.aborted) return GONE;
+    const known = await visit.unlessCut(identify(authenticate, keys.ready.services));
+    if (known === "gone") return GONE;
+    // Whoever is unverified when the drain begins, or at its deadline, is refused at once.
+    if (known === "draining") return this.#refuse({ kind: known });
+    if (known === "timed-out") {
+      const isReady = this.#services.state === "ready";
+      return this.#refuseWith(isReady ? "AUTH_UNAVAILABLE" : "STARTUP_INCOMPLETE");
+    }
     if ("kind" in known || this.#services.state === "ready") return known;
     return place.name(known.principal.subject) === "ok" ? known : this.#noPlace("subject-full");
-  }
-
-  /** Whoever is unverified when the drain begins, or at its deadline, is refused at once. */
-  async #orDrained<T>(identity: Promise<T>, visit: Visit<S>): Promise<T | Refused> {
-    const { restMs, signal, verdict } = visit;
-    const drained = verdict.then((fallen) =>
-      fallen.kind === "draining" ? this.#refuse(fallen) : new Promise<never>(() => {})
-    );
-    try {
-      return await deadline(Promise.race([identity, drained]), restMs(), { signal });
-    } catch {
-      // Neither of the two rejects: it was the deadline, or the signal, which the caller asks next.
-      const code = this.#services.state === "ready" ? "AUTH_UNAVAILABLE" : "STARTUP_INCOMPLETE";
-      return this.#refuseWith(code);
-    }
   }
 
   #refuse(verdict: RefusalVerdict): Refused {

@@ -29,7 +29,11 @@ export interface Place {
    * @throws {Error} If the place has a name already, or was left.
    */
   name(subject: string): "ok" | "subject-full";
-  /** Asks to be released. Resolves in order of arrival among those who ask, a batch at a time; at once where the place is left. */
+  /** Resolves at the turn that {@linkcode ask} asks for; at once where the place is left. */
+  wait(): Promise<void>;
+  /** Asks for a turn: they come in order of arrival among those who ask, a batch at a time. */
+  ask(): void;
+  /** Asks, and waits. */
   turn(): Promise<void>;
   /** Frees the place. Leaving again changes nothing. */
   leave(): void;
@@ -51,6 +55,12 @@ export function macrotask(): Promise<void> {
 export class WaitingRoom {
   readonly #options: Required<WaitingRoomOptions>;
   readonly #bySubject = new Map<string, number>();
+  /** What places ask of the room: one for all of them. */
+  readonly #desk: Desk = {
+    take: (subject) => this.#take(subject),
+    ask: (occupant) => this.#ask(occupant),
+    free: (subject) => this.#free(subject),
+  };
   /** In order of arrival. */
   readonly #asking: Occupant[] = [];
   #releasing = false;
@@ -72,11 +82,7 @@ export class WaitingRoom {
     if (subject !== null && !this.#hasRoomFor(subject)) return "subject-full";
     if (this.#size >= this.#options.total) return "total-full";
     this.#size++;
-    const place = new Occupant(this.#arrivals++, {
-      take: (name) => this.#take(name),
-      ask: (occupant) => this.#ask(occupant),
-      free: (name) => this.#free(name),
-    });
+    const place = new Occupant(this.#arrivals++, this.#desk);
     if (subject !== null) place.name(subject);
     return place;
   }
@@ -119,7 +125,7 @@ export class WaitingRoom {
 }
 
 /** What a place asks of its room. */
-interface Room {
+interface Desk {
   take(subject: string): boolean;
   ask(occupant: Occupant): void;
   free(subject: string | null): void;
@@ -127,42 +133,56 @@ interface Room {
 
 class Occupant implements Place {
   readonly arrival: number;
-  readonly #room: Room;
+  readonly #desk: Desk;
   #subject: string | null = null;
-  #turn: PromiseWithResolvers<void> | null = null;
+  #turn: Promise<void> | null = null;
+  #release: () => void = nothing;
+  #asks = false;
   #left = false;
 
-  constructor(arrival: number, room: Room) {
+  constructor(arrival: number, desk: Desk) {
     this.arrival = arrival;
-    this.#room = room;
+    this.#desk = desk;
   }
 
   name(subject: string): "ok" | "subject-full" {
     if (this.#left) throw new Error("Cannot name a place that was left");
     if (this.#subject !== null) throw new Error("Cannot name a place twice");
-    if (!this.#room.take(subject)) return "subject-full";
+    if (!this.#desk.take(subject)) return "subject-full";
     this.#subject = subject;
     return "ok";
   }
 
-  turn(): Promise<void> {
+  wait(): Promise<void> {
     if (this.#left) return Promise.resolve();
-    if (this.#turn === null) {
-      this.#turn = Promise.withResolvers();
-      this.#room.ask(this);
-    }
-    return this.#turn.promise;
+    this.#turn ??= new Promise((resolve) => this.#release = resolve);
+    return this.#turn;
+  }
+
+  ask(): void {
+    if (this.#left || this.#asks) return;
+    this.#asks = true;
+    this.#desk.ask(this);
+  }
+
+  turn(): Promise<void> {
+    const turn = this.wait();
+    this.ask();
+    return turn;
   }
 
   leave(): void {
     if (this.#left) return;
     this.#left = true;
-    this.#room.free(this.#subject);
+    this.#desk.free(this.#subject);
     this.release();
   }
 
   release(): void {
-    this.#turn?.resolve();
+    this.#asks = false;
+    this.#release();
     this.#turn = null;
   }
 }
+
+function nothing(): void {}
