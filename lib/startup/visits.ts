@@ -19,7 +19,7 @@ export interface VisitOptions {
 }
 
 /** What a visit hears of the two barriers: the first verdict since it began, or that its time is over. */
-interface Heard<S, V> {
+export interface Heard<S, V> {
   readonly services: Verdict<S> | null;
   readonly keys: Verdict<V> | null;
 }

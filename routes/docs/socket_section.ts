@@ -15,13 +15,15 @@ export interface ShownChat {
   readonly components: { readonly messages: Readonly<Record<string, ShownMessage>> };
 }
 
-interface ShownAction {
+/** One frame in one direction, and what answers it. */
+export interface ShownAction {
   readonly action: "receive" | "send";
   readonly reply?: { readonly messages: readonly { readonly $ref: string }[] };
   readonly "x-error-codes"?: readonly ErrorCode[];
 }
 
-interface ShownMessage {
+/** One frame, as far as the page shows it. */
+export interface ShownMessage {
   readonly name: string;
   readonly summary: string;
   readonly payload: JsonSchema;

@@ -8,7 +8,7 @@ import type { ServerFrame, ServerFrameType } from "../protocol.ts";
 import type { FieldNotes } from "./client_frames.ts";
 
 /** The server's frame of one type. */
-type ServerFrameOf<Type extends ServerFrameType> = Extract<ServerFrame, { type: Type }>;
+export type ServerFrameOf<Type extends ServerFrameType> = Extract<ServerFrame, { type: Type }>;
 
 /** What the server's frame of one type means. */
 export interface ServerFrameNote<Type extends ServerFrameType> {
