@@ -47,6 +47,8 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
   const prometheus = createPrometheus();
   const stopTelemetry = await attachSinks(options, prometheus.sink);
   const fanOut = new FanOut();
+  const isAddress = /^https?:/i.test(config.kv.path ?? "");
+  const remote = options.onDeploy || isAddress;
 
   const keys = phase({
     name: "keys",
@@ -69,10 +71,8 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
     critical: true,
     async run({ signal }) {
       const { path, accessToken } = config.kv;
-      const isAddress = path !== undefined && /^https?:/i.test(path);
-      if (isAddress) await checkKvConnect(path, { accessToken, signal });
+      if (path !== undefined && isAddress) await checkKvConnect(path, { accessToken, signal });
       const kv = await Deno.openKv(path);
-      const remote = options.onDeploy || isAddress;
       const database = new KvStore(kv, {
         remote,
         instanceId,
@@ -98,7 +98,7 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
     name: "threads",
     critical: true,
     after: { store },
-    run: ({ store }) => Promise.resolve(threadParts(store, { instanceId, fanOut })),
+    run: ({ store }) => Promise.resolve(threadParts(store, { instanceId, fanOut, remote })),
   });
 
   const model = phase({
@@ -190,14 +190,16 @@ async function attachSinks(
 /** What works on one store. */
 function threadParts(
   store: Store,
-  { instanceId, fanOut }: { instanceId: string; fanOut: FanOut },
+  { instanceId, fanOut, remote }: { instanceId: string; fanOut: FanOut; remote: boolean },
 ): Pick<SupervisorParts, "threads" | "removal" | "runs" | "ends" | "chunks" | "bell"> & {
   reader: ThreadReader;
 } {
   const threads = new ThreadLog(store);
   const chunks = new ChunkLog(store);
   const bell = new Bell(store, instanceId);
-  const heads = new Heads();
+  // Where a database behind the network is silent, a read before the commit finds that out, and the
+  // client is told that nothing is stored. Of a commit alone nobody could tell.
+  const heads = new Heads(remote ? 0 : undefined);
   return {
     threads,
     chunks,

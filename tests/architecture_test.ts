@@ -138,6 +138,10 @@ Deno.test("the permission sets dev and start grant exactly the variables of the 
   assertEquals(config.permissions.dev.env.toSorted(), variables);
 });
 
+Deno.test("the deploy section runs the module that the project exports", () => {
+  assertEquals(`./${config.deploy.runtime.entrypoint}`, config.exports["."]);
+});
+
 async function violations(rule: (path: string, source: string) => string[]): Promise<string[]> {
   return [...await readSources()].flatMap(([path, source]) => rule(path, source));
 }

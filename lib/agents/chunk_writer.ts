@@ -36,6 +36,7 @@ export class ChunkWriter {
   #waiting: string[] = [];
   #characters = 0;
   #saved = 0;
+  readonly #batches: number[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #writing: Promise<void> | null = null;
   #stopped = false;
@@ -49,6 +50,11 @@ export class ChunkWriter {
     this.#log = log;
     this.#claim = claim;
     this.#events = events;
+  }
+
+  /** Where the batches begin that were stored, or may have been: the indexes of their first chunks. */
+  get batches(): readonly number[] {
+    return this.#batches;
   }
 
   /** Takes the next chunk, as JSON. */
@@ -89,6 +95,7 @@ export class ChunkWriter {
       const batch = this.#waiting;
       this.#waiting = [];
       this.#characters = 0;
+      this.#batches.push(this.#saved);
       await this.#saveUntilDone(batch);
       this.#saved += batch.length;
     }

@@ -43,7 +43,13 @@ export interface RunParts {
 /** How an execution ended. */
 export type ExecutionResult =
   /** The answer is in the log; perhaps the next run has been claimed with it. */
-  | { readonly kind: "finished"; readonly change: Change; readonly answer: Answer }
+  | {
+    readonly kind: "finished";
+    readonly change: Change;
+    readonly answer: Answer;
+    /** Where its batches of chunks begin. */
+    readonly batches: readonly number[];
+  }
   /** The run is another's now, or its thread is gone. */
   | { readonly kind: "lost" }
   /** The run was given up for another instance. */
@@ -167,7 +173,8 @@ export class RunExecution {
     while (true) {
       try {
         const change = await this.#parts.ends.finish(this.claim, answer);
-        return change === null ? { kind: "lost" } : { kind: "finished", change, answer };
+        if (change === null) return { kind: "lost" };
+        return { kind: "finished", change, answer, batches: this.#writer.batches };
       } catch (error) {
         if (!isPassing(error)) throw error;
         if (this.#isStopped("draining")) return await this.#release();

@@ -168,7 +168,7 @@ export class RunPool {
   /** Streams one run; returns the next of its thread, already claimed. */
   async #executeOne(claim: RunClaim, span: Span): Promise<RunClaim | null> {
     const { fanOut, bell, events } = this.#parts;
-    const { thread, runId } = claim;
+    const { thread } = claim;
     const run = new RunExecution(claim, this.#parts.run);
     this.#running.set(nameOf(thread), run);
     events.onRunsActive(this.#running.size);
@@ -183,7 +183,7 @@ export class RunPool {
         events.onRunEnded(outcome);
         fanOut.publish(thread, result.change.appended);
         events.onChange(thread);
-        this.#discardLater(thread, runId);
+        this.#discardLater(claim, result.batches);
         return result.change.claim;
       }
       span.set({ "drawbridge.run.outcome": result.kind });
@@ -209,11 +209,11 @@ export class RunPool {
     this.#parts.events.onHeard(thread);
   }
 
-  #discardLater(thread: Incarnation, runId: string): void {
+  #discardLater(claim: RunClaim, batches: readonly number[]): void {
     if (this.#draining) return;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      this.inBackground(this.#parts.chunks.discard(thread, runId));
+      this.inBackground(this.#parts.chunks.discard(claim, batches));
     }, DISCARD_DELAY_MS);
     this.#timers.add(timer);
   }

@@ -25,7 +25,7 @@ export interface FrameHandlersParts {
 }
 
 /** What a handler does: a ping is answered before. */
-type HandledFrame = Exclude<ClientFrame, { type: "ping" }>;
+export type HandledFrame = Exclude<ClientFrame, { type: "ping" }>;
 
 /** Threads open on one socket at most: bounds what one client makes the server follow. */
 const MAX_OPEN_THREADS = 1_000;

@@ -5,7 +5,7 @@
  * @module
  */
 /** A record's data. */
-type Properties = Readonly<Record<string, unknown>>;
+export type Properties = Readonly<Record<string, unknown>>;
 
 /** The text of a record's line; null for a record that is not a start-up's. */
 export function startupLine(msg: string, properties: Properties): string | null {

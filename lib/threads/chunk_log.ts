@@ -23,6 +23,9 @@ const CHUNKS_EXPIRE_MS = 24 * 60 * 60 * 1_000;
 /** Batches read at once: 3 MB at most. */
 const BATCHES_PER_READ = 50;
 
+/** Batches removed at once: read at once before, where nobody knows their keys. */
+const BATCHES_PER_REMOVAL = 50;
+
 /** Stores and reads chunks, and holds leases. */
 export class ChunkLog {
   readonly #store: Store;
@@ -85,17 +88,30 @@ export class ChunkLog {
   }
 
   /**
-   * Removes the chunks of a run that has ended, of every attempt.
+   * Removes the chunks of a run that has ended, of every attempt. Those of the first are known to
+   * who wrote them: `batches` are the indexes of their first chunks.
    *
    * @throws {AppError} `STORE_UNAVAILABLE`
    */
-  async discard(thread: Incarnation, runId: string): Promise<void> {
+  async discard(
+    { thread, runId, attempt }: AttemptRef,
+    batches: readonly number[],
+  ): Promise<void> {
+    if (attempt > 1) return await this.#discardAll(thread, runId);
+    for (let from = 0; from < batches.length; from += BATCHES_PER_REMOVAL) {
+      const writes = batches.slice(from, from + BATCHES_PER_REMOVAL)
+        .map((index) => remove(chunkKey(thread, { runId, attempt, index })));
+      await this.#store.commit({ checks: [], writes });
+    }
+  }
+
+  async #discardAll(thread: Incarnation, runId: string): Promise<void> {
     const prefix = chunkPrefix(thread, runId);
     while (true) {
-      const rows = await this.#store.list({ prefix, limit: BATCHES_PER_READ });
+      const rows = await this.#store.list({ prefix, limit: BATCHES_PER_REMOVAL });
       if (rows.length === 0) return;
       await this.#store.commit({ checks: [], writes: rows.map(({ key }) => remove(key)) });
-      if (rows.length < BATCHES_PER_READ) return;
+      if (rows.length < BATCHES_PER_REMOVAL) return;
     }
   }
 

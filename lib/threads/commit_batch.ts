@@ -28,7 +28,8 @@ export interface BatchItem {
 }
 
 /** A check and what its key is called among the names of keys. */
-interface NamedCheck extends Check {
+export interface NamedCheck extends Check {
+  /** Different for every two keys. */
   readonly name: string;
 }
 

@@ -6,7 +6,7 @@
  */
 import type { ThreadHead, ThreadRef } from "./records.ts";
 
-/** Heads that are kept: about 1 KB each. */
+/** Heads that are kept where nothing else is said: about 1 KB each. */
 const MAX_HEADS = 4_096;
 
 /** A head and the version that it was written with. */
@@ -19,6 +19,12 @@ export interface KnownHead {
 export class Heads {
   /** Oldest first. */
   readonly #known = new Map<string, KnownHead>();
+  readonly #max: number;
+
+  /** Remembers so many at most. */
+  constructor(max: number = MAX_HEADS) {
+    this.#max = max;
+  }
 
   /** The head of a thread as this instance last wrote it, perhaps outdated. */
   recall(ref: ThreadRef): KnownHead | undefined {
@@ -30,7 +36,7 @@ export class Heads {
     const name = nameOf(ref);
     this.#known.delete(name);
     this.#known.set(name, known);
-    if (this.#known.size <= MAX_HEADS) return;
+    if (this.#known.size <= this.#max) return;
     for (const oldest of this.#known.keys()) {
       this.#known.delete(oldest);
       return;

@@ -116,6 +116,7 @@ Deno.test("ChunkWriter tries a batch again until the store takes it, and stores 
   writer.push("3");
   await pass(time, flushed);
   assertEquals([await read(), told], [["1", "2", "3"], ["saved", "saved"]]);
+  assertEquals(writer.batches, [0, 2]);
   await writer.stop();
 });
 

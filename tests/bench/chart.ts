@@ -7,8 +7,7 @@
 import { parse, View } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 import { type BenchResult, type Judged, valuesOf } from "./bench.ts";
-import { BENCHES } from "./benches/mod.ts";
-import { readResults } from "./results.ts";
+import { latestResults } from "./latest.ts";
 import { ratio } from "./stats.ts";
 import { describeGoal, formatNumber } from "./table.ts";
 
@@ -36,15 +35,17 @@ const COMPARED: readonly (readonly [bench: string, figure: string, work: string]
   ["chunks", "fifty", "chunks, 50 sockets"],
 ];
 
-/** Bars end here: what is ten times better than asked for need not be longer. */
+/** Bars end here, on either side: what is ten times better than asked for need not be longer. */
 const LONGEST = 10;
+const SHORTEST = 1 / 4;
 
 /** How much better than its goal a figure is; null where the goal is that there be none. */
 export function scoreOf({ goal, measured }: Judged): number | null {
   const { atLeast, atMost } = goal;
-  if (atLeast !== undefined) return Math.min(measured / atLeast, LONGEST);
+  const bounded = (score: number): number => Math.max(SHORTEST, Math.min(score, LONGEST));
+  if (atLeast !== undefined) return bounded(measured / atLeast);
   if (atMost === undefined || atMost === 0) return null;
-  return measured <= 0 ? LONGEST : Math.min(atMost / measured, LONGEST);
+  return measured <= 0 ? LONGEST : bounded(atMost / measured);
 }
 
 /** The bars of the first panel. */
@@ -71,7 +72,7 @@ export function peerBars(results: readonly BenchResult[]): PeerBar[] {
 }
 
 function specOf(results: readonly BenchResult[]): TopLevelSpec {
-  const domain = [1 / 4, LONGEST * 1.6];
+  const domain = [SHORTEST, LONGEST * 1.6];
   const work = { field: "work", type: "nominal", sort: null, title: null } as const;
   const labels = { labelLimit: 420 };
   return {
@@ -120,6 +121,7 @@ function specOf(results: readonly BenchResult[]): TopLevelSpec {
       {
         title: "A second's work, a bare Deno server's being 1",
         width: 460,
+        height: { step: 11 },
         data: { values: peerBars(results) },
         mark: { type: "bar", height: 9 },
         encoding: {
@@ -157,7 +159,6 @@ export async function draw(results: readonly BenchResult[]): Promise<string> {
 }
 
 if (import.meta.main) {
-  const results = await readResults();
-  const inOrder = [...BENCHES.keys()].flatMap((name) => results.get(name) ?? []);
-  await Deno.writeTextFile(new URL("chart.svg", import.meta.url), await draw(inOrder));
+  const svg = await draw(await latestResults());
+  await Deno.writeTextFile(new URL("chart.svg", import.meta.url), svg);
 }

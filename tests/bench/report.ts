@@ -5,8 +5,8 @@
  * @module
  */
 import { type BenchResult, type Goal, type TargetName, valuesOf } from "./bench.ts";
-import { BENCHES } from "./benches/mod.ts";
-import { readResults, type SavedResult } from "./results.ts";
+import { latestResults } from "./latest.ts";
+import type { SavedResult } from "./results.ts";
 import { median } from "./stats.ts";
 import { describeGoal, formatNumber } from "./table.ts";
 
@@ -16,12 +16,22 @@ export const MARKS = { begin: "<!-- bench: begin -->", end: "<!-- bench: end -->
 const COLUMNS: readonly TargetName[] = ["raw", "drawbridge", "ws", "socket.io"];
 
 /** README with the table of some results in it; throws where it has no marks. */
-export function withResults(readme: string, results: readonly BenchResult[]): string {
+export function withResults(readme: string, results: readonly SavedResult[]): string {
   const begin = readme.indexOf(MARKS.begin);
   const end = readme.indexOf(MARKS.end);
   if (begin === -1 || end < begin) throw new Error("README has no place for the results");
   const head = readme.slice(0, begin + MARKS.begin.length);
-  return `${head}\n\n${goalTable(results)}\n${readme.slice(end)}`;
+  return `${head}\n\n${goalTable(results)}\n${conditionsOf(results)}\n\n${readme.slice(end)}`;
+}
+
+/** When and how the figures came about, in a sentence. */
+function conditionsOf(results: readonly SavedResult[]): string {
+  const all = (of: (result: SavedResult) => string | number): string =>
+    [...new Set(results.map(of))].join(", ");
+  const days = all(({ measuredAt }) => measuredAt.slice(0, 10));
+  const sizes = all(({ size }) => size === "full" ? "full" : "shortened");
+  return `Measured on ${days} with Deno ${all(({ deno }) => deno)}, ${sizes} runs, ` +
+    `repetitions: ${all(({ repetitions }) => repetitions)}.`;
 }
 
 /** Each goal with its figures, and what became of it. */
@@ -31,6 +41,7 @@ export function goalTable(results: readonly BenchResult[]): string {
       const shown = goal.kind === "value" ? "" : formatNumber(measured, 2);
       return [
         goal.work,
+        result.figures.find(({ name }) => name === goal.figure)?.unit ?? "",
         ...COLUMNS.map((target) => figureOf(result, goal, target)),
         shown,
         describeGoal(goal),
@@ -38,7 +49,10 @@ export function goalTable(results: readonly BenchResult[]): string {
       ];
     })
   );
-  return markdownTable(["Work", "raw", "Drawbridge", "ws", "socket.io", "Ratio", "Goal", ""], rows);
+  return markdownTable(
+    ["Work", "In", "raw", "Drawbridge", "ws", "socket.io", "Ratio", "Goal", ""],
+    rows,
+  );
 }
 
 /** Every bench with the spread of its repetitions. */
@@ -75,7 +89,8 @@ function describe(result: SavedResult): string {
     "",
     `## ${result.name}`,
     "",
-    `${result.title}. Repetitions: ${count}, on Deno ${result.deno} and ${result.cores} cores.`,
+    `${result.title}. Repetitions: ${count}, on Deno ${result.deno}, ` +
+    `server and generator ${result.pinned ? "on a core each" : "sharing all cores"}.`,
     "",
     markdownTable(["", ...names], rows),
     ...goals,
@@ -97,8 +112,7 @@ function markdownTable(head: readonly string[], rows: readonly (readonly string[
 }
 
 if (import.meta.main) {
-  const saved = await readResults();
-  const results = [...BENCHES.keys()].flatMap((name) => saved.get(name) ?? []);
+  const results = await latestResults();
   const readme = await Deno.readTextFile("README.md");
   await Deno.writeTextFile("README.md", withResults(readme, results));
   await Deno.writeTextFile(new URL("RESULTS.md", import.meta.url), fullReport(results));

@@ -48,13 +48,20 @@ Deno.test("judge misses a goal by its own side only, and leaves out what has no 
 });
 
 Deno.test("withResults replaces what stands between README's marks, and nothing else", async () => {
-  const result = await runBench(benchOf([30, 30, 30], [100, 100, 100]), SIZE);
+  const result = {
+    ...await runBench(benchOf([30, 30, 30], [100, 100, 100]), SIZE),
+    ...SIZE,
+    measuredAt: "2026-01-02T03:04:05.000Z",
+    deno: "2.9.6",
+    pinned: true,
+  };
   const readme = `before\n${MARKS.begin}\nold\n${MARKS.end}\nafter\n`;
   const written = withResults(readme, [result]);
   assertStringIncludes(written, "before\n");
   assertStringIncludes(written, "after\n");
   assertStringIncludes(written, goalTable([result]));
   assertStringIncludes(written, "**missed**");
+  assertStringIncludes(written, "Measured on 2026-01-02 with Deno 2.9.6, shortened runs");
   assert(!written.includes("old"));
   assertEquals(withResults(written, [result]), written);
   assertThrows(() => withResults("nothing", [result]), Error, "README has no place");

@@ -4,6 +4,7 @@
  * @module
  */
 import type { BenchResult, Size } from "./bench.ts";
+import { canPin } from "./support/cores.ts";
 
 /** A result and how it came about. */
 export interface SavedResult extends BenchResult {
@@ -12,7 +13,8 @@ export interface SavedResult extends BenchResult {
   /** ISO 8601. */
   readonly measuredAt: string;
   readonly deno: string;
-  readonly cores: number;
+  /** Whether the server and the generator had a core each. */
+  readonly pinned: boolean;
 }
 
 const FOLDER = new URL("results/", import.meta.url);
@@ -28,7 +30,7 @@ export async function saveResult(
     ...how,
     measuredAt: new Date().toISOString(),
     deno: Deno.version.deno,
-    cores: navigator.hardwareConcurrency,
+    pinned: canPin(),
   };
   await Deno.mkdir(place, { recursive: true });
   await Deno.writeTextFile(

@@ -1,6 +1,7 @@
 /**
  * Fails where the tests cover too few lines of the product: `lib/` and `routes/`, without the
- * stand-ins in `lib/std/`. A module with code that no test ever loads counts as not covered at all.
+ * stand-ins in `lib/std/`. A module with code that no test ever loads counts as not covered at all. What
+ * the chat page shows (`.tsx`) runs in a browser, where `tests/browser` sees it and no report does.
  *
  * Run by `deno task test:coverage` with the path of an LCOV report.
  *
@@ -76,7 +77,7 @@ async function productSources(root: URL): Promise<Map<string, string>> {
     for await (const { name, isDirectory } of Deno.readDir(new URL(folder, root))) {
       const path = `${folder}${name}`;
       if (isDirectory && path !== "lib/std") await visit(`${path}/`);
-      else if (/\.tsx?$/.test(name) && !name.endsWith(".d.ts")) {
+      else if (/\.ts$/.test(name) && !name.endsWith(".d.ts")) {
         sources.set(path, await Deno.readTextFile(new URL(path, root)));
       }
     }

@@ -86,9 +86,13 @@ export class FrozenFiles implements AsyncDisposable {
     this.#paths = paths;
   }
 
-  /** Freezes all files that are directly in a folder now. */
+  /**
+   * Freezes all files that are directly in a folder now, but for an index that SQLite maps into its
+   * memory: to write a page of that which the kernel has just saved would be a SIGBUS, and no error.
+   */
   static async in(folder: string): Promise<FrozenFiles> {
-    const paths = [...Deno.readDirSync(folder)].filter(({ isFile }) => isFile)
+    const paths = [...Deno.readDirSync(folder)]
+      .filter(({ isFile, name }) => isFile && !name.endsWith("-shm"))
       .map(({ name }) => `${folder}/${name}`);
     await run("chattr", "+i", ...paths);
     return new FrozenFiles(paths);

@@ -17,6 +17,7 @@ import type { Incarnation } from "../../lib/threads/keys.ts";
 import type { Entry, ThreadRef } from "../../lib/threads/records.ts";
 import { RunEnds } from "../../lib/threads/run_ends.ts";
 import { RunLog } from "../../lib/threads/run_log.ts";
+import { NO_TRACER, type Tracer } from "../../lib/observe/tracing.ts";
 import type { Store } from "../../lib/threads/store.ts";
 import type { RunClaim } from "../../lib/threads/thread_edit.ts";
 import { ThreadLog } from "../../lib/threads/thread_log.ts";
@@ -139,10 +140,11 @@ export class Instance extends Logs implements AsyncDisposable {
   /** Answers with `model` on `store`. */
   constructor(
     store: Store,
-    { model, instanceId = "one", limits = {} }: {
+    { model, instanceId = "one", limits = {}, tracer = NO_TRACER }: {
       model: AnswerModel | null | Promise<AnswerModel>;
       instanceId?: string;
       limits?: Partial<SupervisorParts["limits"]>;
+      tracer?: Tracer;
     },
   ) {
     super(store, instanceId);
@@ -159,6 +161,7 @@ export class Instance extends Logs implements AsyncDisposable {
       bell,
       agents: new AgentRegistry([testAgent()]),
       model: () => Promise.resolve(model),
+      tracer,
       limits: {
         runs: 200,
         runsPerSubject: 10,

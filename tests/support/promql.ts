@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { parser } from "@prometheus-io/lezer-promql";
-
 /** One condition of a selector. */
 export interface Matcher {
   readonly label: string;
@@ -27,11 +25,18 @@ export interface ParsedQuery {
 }
 
 /**
- * Parses a query. Grafana's variables may stand in it.
- *
- * @throws {Error} If it is no PromQL.
+ * Loads what parses a query, in which Grafana's variables may stand; it throws where that is no
+ * PromQL. The grammar's library reads the environment when it is imported: needs `env`.
  */
-export function parseQuery(text: string): ParsedQuery {
+export async function loadQueryParser(): Promise<(text: string) => ParsedQuery> {
+  const { parser } = await import("@prometheus-io/lezer-promql");
+  return (text) => parseQuery(text, parser);
+}
+
+function parseQuery(
+  text: string,
+  parser: typeof import("@prometheus-io/lezer-promql").parser,
+): ParsedQuery {
   const query = text.replaceAll("$__rate_interval", "5m");
   const selectors: { name: string; matchers: Matcher[] }[] = [];
   const grouping: string[] = [];

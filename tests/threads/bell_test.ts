@@ -82,10 +82,11 @@ Deno.test("Bell looks at the living alone, for all changes at once, where nobody
   for (let round = 0; round < 3; round++) {
     lists.length = 0;
     for (const thread of [A, B, C, B, A]) bell.ring(thread);
-    await pass(time, () => lists.length === 2);
-    await time.tickAsync(100);
-    // For the first change, and for those that came meanwhile.
-    assertEquals(lists, ["instance", "instance"]);
+    await pass(time, () => lists.length > 0);
+    for (let turn = 0; turn < 20; turn++) await time.tickAsync(10);
+    // For the first change, and for those that came meanwhile; or all of them together.
+    assertEquals(new Set(lists), new Set(["instance"]));
+    assert(lists.length <= 2);
   }
   await pass(time, bell.stop());
 });

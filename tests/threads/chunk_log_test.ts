@@ -104,9 +104,23 @@ Deno.test("ChunkLog removes the chunks of every attempt of a run, and of no othe
   await logs.finish(second);
   const other = await logs.start("b");
   await logs.chunks.save(other, 0, chunks(1));
-  await logs.chunks.discard(first.thread, first.runId);
+  await logs.chunks.discard(second, [0]);
   assertEquals(await kv.list({ prefix: chunkPrefix(first.thread, first.runId), limit: 9 }), []);
   assertEquals(await logs.chunks.read(other, 0), chunks(1));
+});
+
+Deno.test("ChunkLog removes the chunks of a first attempt without looking for them", async () => {
+  using opened = await memoryStore();
+  const { store, kv } = opened;
+  const logs = new Logs(store, "one");
+  const claim = await logs.start("a");
+  const batches = Array.from({ length: 70 }, (_, at) => 2 * at);
+  for (const index of batches) await logs.chunks.save(claim, index, chunks(2, index));
+  await logs.finish(claim);
+  store.readsFail = true;
+  await logs.chunks.discard(claim, batches);
+  const prefix = chunkPrefix(claim.thread, claim.runId);
+  assertEquals(await kv.list({ prefix, limit: 9 }), []);
 });
 
 Deno.test("ChunkLog fails where the store does", async () => {

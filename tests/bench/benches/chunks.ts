@@ -90,7 +90,7 @@ export const chunks: Bench = {
     { work: "chunks to one socket, one a tick", figure: "one", kind: "ratio", atLeast: 0.8 },
     { work: "chunks to 50 sockets, one a tick", figure: "fifty", kind: "ratio", atLeast: 0.8 },
     {
-      work: "chunks apart to 50 sockets, a frame each: processor time",
+      work: "chunks to 50 sockets, a frame each",
       figure: "apartMicros",
       kind: "ratio",
       atMost: 1.25,

@@ -99,9 +99,9 @@ export const model: Bench = {
     ...LOADS,
   ],
   goals: [
-    { work: "model chunk to socket, p50 in ms", figure: "p50", kind: "value", atMost: 1 },
-    { work: "model chunk to socket, p99 in ms", figure: "p99", kind: "value", atMost: 5 },
-    { work: "model chunks lost", figure: "lost", kind: "value", atMost: 0 },
+    { work: "model chunk to socket, half", figure: "p50", kind: "value", atMost: 1 },
+    { work: "model chunk to socket, 99 of 100", figure: "p99", kind: "value", atMost: 5 },
+    { work: "model chunks, while they are stored", figure: "lost", kind: "value", atMost: 0 },
   ],
   measure,
 };

@@ -70,8 +70,8 @@ export const token: Bench = {
     { name: "verifications", unit: "verifications a connection", digits: 2 },
   ],
   goals: [
-    { work: "keys imported a connection", figure: "imports", kind: "value", atMost: 0 },
-    { work: "verifications a connection", figure: "verifications", kind: "value", atMost: 1 },
+    { work: "keys imported by connections", figure: "imports", kind: "value", atMost: 0 },
+    { work: "tokens verified by connections", figure: "verifications", kind: "value", atMost: 1 },
   ],
   measure,
 };

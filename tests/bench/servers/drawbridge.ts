@@ -1,22 +1,30 @@
 /**
- * This server with a handle for the benches: the real configuration, the real bootstrap, the real
- * application. `--hold` keeps its database from opening, and with it the gate, until it is told to
- * open; a stream of chunks is fed into the real fan-out.
+ * This server, `main.ts` itself, with a handle for the benches: it tells when the gate opens and
+ * counts what no request may repeat. `--hold` keeps its database from opening, and with it the gate,
+ * until it is told to open; a stream of chunks is fed into the real fan-out.
  *
  * @module
  */
 import { setImmediate } from "node:timers";
-import { bootstrap } from "../../../lib/bootstrap.ts";
 import { TokenVerifier } from "../../../lib/auth/verifier.ts";
-import { loadConfig, secrets } from "../../../lib/config.ts";
-import { Listener } from "../../../lib/listener.ts";
-import { configureLogs } from "../../../lib/observe/log.ts";
-import { startServer } from "../../../lib/server.ts";
 import type { Services } from "../../../lib/services.ts";
-import { createApp } from "../../../routes/app.ts";
+import { StartupBarrier } from "../../../lib/startup/barrier.ts";
 import { type Command, control, FOLLOWED, report, type StreamOrder } from "./control.ts";
 
+/** Calls that no request may repeat. */
+const calls = { imports: 0, verifications: 0 };
+let services: Services | null = null;
 const held = Promise.withResolvers<void>();
+const now = (): number => performance.timeOrigin + performance.now();
+
+before(SubtleCrypto.prototype, "importKey", () => calls.imports++);
+before(TokenVerifier.prototype, "verify", () => calls.verifications++);
+before(StartupBarrier.prototype, "open", (built: unknown) => {
+  // The other barrier opens for the keys alone.
+  if (typeof built !== "object" || built === null || !("fanOut" in built)) return;
+  services = built as Services;
+  report({ event: "ready", at: now() });
+});
 if (Deno.args.includes("--hold")) {
   const openKv = Deno.openKv;
   Object.defineProperty(Deno, "openKv", {
@@ -27,43 +35,20 @@ if (Deno.args.includes("--hold")) {
   });
 }
 
-/** Calls that no request may repeat. */
-const calls = { imports: 0, verifications: 0 };
-count(SubtleCrypto.prototype, "importKey", "imports");
-count(TokenVerifier.prototype, "verify", "verifications");
-
-function count<Method extends string>(
+/** Calls `first` with the arguments of each call of a method, before that. */
+function before<Method extends string>(
   prototype: { [Name in Method]: (...args: never[]) => unknown },
   method: Method,
-  as: keyof typeof calls,
+  first: (...args: unknown[]) => void,
 ): void {
   const original = prototype[method];
   Object.defineProperty(prototype, method, {
     value(...args: never[]): unknown {
-      calls[as]++;
+      first(...args);
       return Reflect.apply(original, this, args);
     },
   });
 }
-
-const now = (): number => performance.timeOrigin + performance.now();
-const config = loadConfig(Deno.env.toObject());
-configureLogs({ json: config.log.json, secrets: secrets(config) });
-let services: Services | null = null;
-const server = startServer(config, {
-  listener: new Listener(config),
-  loadApp: () => Promise.resolve(createApp),
-  loadBootstrap: () =>
-    Promise.resolve((options) => {
-      options.services.onState(({ to }) => {
-        const verdict = options.services.peek();
-        if (to !== "ready" || verdict?.kind !== "ready") return;
-        services = verdict.ready.services;
-        report({ event: "ready", at: now() });
-      });
-      return bootstrap(options);
-    }),
-});
 
 let runs = 0;
 
@@ -96,4 +81,4 @@ control((command: Command) => {
   else if (command.do === "count") report({ event: "counted", ...calls });
   else if (command.do === "stream") void stream(command);
 });
-report({ event: "listening", address: server.address });
+await import("../../../main.ts");

@@ -10,9 +10,9 @@ export const CORES = { server: "0", generator: "1" } as const;
 
 let pinning: boolean | undefined;
 
-/** Whether processes can be pinned here. */
+/** Whether processes can be pinned to both here, wherever this one is. */
 export function canPin(): boolean {
-  return pinning ??= navigator.hardwareConcurrency > 1 && has("taskset");
+  return pinning ??= Object.values(CORES).every((core) => runs("taskset", ["-c", core, "true"]));
 }
 
 /** A command that runs `program` on a core, with the open files raised to the hard limit. */
@@ -40,10 +40,9 @@ export function openFilesLimit(): number | null {
   }
 }
 
-function has(program: string): boolean {
+function runs(program: string, args: string[]): boolean {
   try {
-    return new Deno.Command(program, { args: ["--version"], stdout: "null", stderr: "null" })
-      .outputSync().success;
+    return new Deno.Command(program, { args, stdout: "null", stderr: "null" }).outputSync().success;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;

@@ -4,13 +4,17 @@
  * @module
  */
 import { deadline } from "@std/async/deadline";
-import type { TargetName } from "../bench.ts";
+import { MissingTarget, type TargetName } from "../bench.ts";
+import { openFilesLimit } from "./cores.ts";
 import { type Dialect, dialectOf, type Kind } from "./dialect.ts";
 import type { Target } from "./target.ts";
 import { handshake, textOf, Wire } from "./wire.ts";
 
 /** Handshakes under way at once. */
 const WINDOW = 64;
+
+/** Files that a process has open besides its sockets, and those of another crowd. */
+const OTHER_FILES = 200;
 
 /** Longest of any load, milliseconds: a figure that needs more is none. */
 const LONGEST_MS = 120_000;
@@ -45,7 +49,7 @@ export class Crowd implements Disposable {
 
   /** Opens a socket for each token, and resolves when all are greeted; milliseconds it took. */
   async open(tokens: readonly string[]): Promise<number> {
-    const requests = tokens.map((token) => handshake(token, this.dialect.path));
+    const requests = this.#requests(tokens);
     const startedMs = performance.now();
     let next = 0;
     const lane = async (): Promise<void> => {
@@ -61,7 +65,7 @@ export class Crowd implements Disposable {
 
   /** Sends a handshake for each token; the answers may take their time. See {@linkcode ready}. */
   async knock(tokens: readonly string[]): Promise<void> {
-    const requests = tokens.map((token) => handshake(token, this.dialect.path));
+    const requests = this.#requests(tokens);
     let next = 0;
     const lane = async (): Promise<void> => {
       while (next < requests.length) await this.#knock(requests[next++]!, () => {});
@@ -86,6 +90,15 @@ export class Crowd implements Disposable {
   [Symbol.dispose](): void {
     this.#closing = true;
     for (const wire of this.wires) wire.close();
+  }
+
+  #requests(tokens: readonly string[]): Uint8Array[] {
+    const files = openFilesLimit();
+    const needed = this.wires.length + tokens.length + OTHER_FILES;
+    if (files !== null && files < needed) {
+      throw new MissingTarget(`${needed} files must be open, and only ${files} may be`);
+    }
+    return tokens.map((token) => handshake(token, this.dialect.path));
   }
 
   async #knock(request: Uint8Array, onReady: () => void): Promise<void> {

@@ -134,9 +134,8 @@ export class Target implements AsyncDisposable {
     for await (const text of this.#child.stdout.pipeThrough(new TextDecoderStream())) {
       const lines = (rest + text).split("\n");
       rest = lines.pop()!;
-      // Log lines of the server are among them.
-      const reports = lines.filter((line) => line.startsWith('{"event":'));
-      this.#reports.push(...reports.map((line) => JSON.parse(line) as Report));
+      const reports = lines.flatMap(reportOf);
+      this.#reports.push(...reports);
       if (reports.length > 0) this.#tellWaiting();
     }
     this.#ended = true;
@@ -148,6 +147,13 @@ export class Target implements AsyncDisposable {
       this.#stderr = (this.#stderr + text).slice(-10_000);
     }
   }
+}
+
+/** What a line tells: a report, the server's own log record of where it listens, or nothing. */
+function reportOf(line: string): Report[] {
+  if (line.startsWith('{"event":')) return [JSON.parse(line)];
+  if (!line.includes('"msg":"listening"')) return [];
+  return [{ event: "listening", address: JSON.parse(line).address }];
 }
 
 function inherited(): Record<string, string> {

@@ -18,6 +18,12 @@ export type Block =
 /** Longest block, characters; a longer one is cut, so that it is read in time and no element holds it all. */
 const MAX_BLOCK = { code: 32_000, markdown: 10_000 } as const;
 
+/** Longest line, characters; what is longer is cut: each picture lays the last one out anew. */
+const MAX_LINE = { code: 100_000, markdown: 12_000 } as const;
+
+/** Most lines of a block of Markdown: each may be an element of its own. */
+const MAX_LINES = 400;
+
 const FENCE = /^( {0,3})(`{3,}|~{3,})([^`\n]*)$/;
 const LIST_ITEM = /^ {0,3}(?:[-*+]|\d{1,9}[.)])(?:\s|$)/;
 const HEADING = /^ {0,3}#{1,6}(?:\s|$)/;
@@ -59,10 +65,25 @@ export class BlockSplitter {
     const isOther = !text.startsWith(this.#text);
     if (isOther) this.#clear();
     this.#text = text;
-    for (let end; (end = text.indexOf("\n", this.#at)) !== -1; this.#at = end + 1) {
-      this.#takeLine(text.slice(this.#at, end));
-    }
+    while (this.#takeNext(text));
     return isOther;
+  }
+
+  /** Takes the next line, or the next part of a very long one; false where its end is not there yet. */
+  #takeNext(text: string): boolean {
+    const from = this.#at;
+    const end = text.indexOf("\n", from);
+    const longest = this.#fence === null ? MAX_LINE.markdown : MAX_LINE.code;
+    if ((end === -1 ? text.length : end) - from > longest) {
+      // Not through the middle of a character.
+      this.#at = from + longest - (/[\udc00-\udfff]/.test(text[from + longest]!) ? 1 : 0);
+      this.#takeLine(text.slice(from, this.#at));
+      return true;
+    }
+    if (end === -1) return false;
+    this.#at = end + 1;
+    this.#takeLine(text.slice(from, end));
+    return true;
   }
 
   #takeLine(line: string): void {
@@ -107,8 +128,10 @@ export class BlockSplitter {
     const own = indent === 0 ? line : line.replace(new RegExp(`^ {0,${indent}}`), "");
     this.#lines.push(own);
     this.#length += own.length + 1;
-    const longest = this.#fence === null ? MAX_BLOCK.markdown : MAX_BLOCK.code;
-    if (this.#length >= longest) this.#cut();
+    const isLong = this.#fence === null
+      ? this.#length >= MAX_BLOCK.markdown || this.#lines.length >= MAX_LINES
+      : this.#length >= MAX_BLOCK.code;
+    if (isLong) this.#cut();
   }
 
   /** Ends the block, and goes on with another of its kind. */

@@ -92,7 +92,7 @@ function nodeOf(token: Token, depth: number): readonly Node[] {
     case "table":
       return [tableOf(token as Tokens.Table, depth)];
     case "html":
-      return htmlOf(token.raw);
+      return htmlOf(token as Tokens.HTML);
     case "space":
     case "def":
       return [];
@@ -127,8 +127,9 @@ function tableOf({ header, align, rows }: Tokens.Table, depth: number): Node {
 }
 
 /** HTML is text, except for the line break, which models write in tables. */
-function htmlOf(raw: string): readonly Node[] {
-  return /^<br\s*\/?>$/i.test(raw.trim()) ? [{ kind: "break" }] : [text(raw)];
+function htmlOf({ raw, block }: Pick<Tokens.HTML, "raw" | "block">): readonly Node[] {
+  if (block) return [element("p", [text(raw.trim())])];
+  return /^<br\s*\/?>$/i.test(raw) ? [{ kind: "break" }] : [text(raw)];
 }
 
 function text(content: string): Node {

@@ -17,7 +17,8 @@ export class SentenceAnnouncer {
     if (this.#isOver) return null;
     const end = lastSentenceEnd(text, this.#spoken);
     if (end <= this.#spoken) return null;
-    const sentences = plainText(text.slice(this.#spoken, end));
+    // Of a sentence without end no more than is read out: taking its marks out can take the square.
+    const sentences = plainText(text.slice(this.#spoken, Math.min(end, MAX_SPOKEN)));
     this.#spoken = end;
     if (end >= MAX_SPOKEN) {
       this.#isOver = true;

@@ -5,7 +5,7 @@
  * @module
  */
 /// <reference lib="dom" />
-import type { TokenKeeper } from "./tokens.ts";
+import type { TokenFetch, TokenKeeper } from "./tokens.ts";
 
 /** A thread as the list tells of it. */
 export interface ThreadSummary {
@@ -45,10 +45,12 @@ const TIMEOUT_MS = 40_000;
 /** Calls the server with the present token; a token that is refused is renewed once. */
 export class Api {
   readonly #tokens: TokenKeeper;
+  readonly #fetch: TokenFetch;
 
   /** Takes its tokens from `tokens`. */
-  constructor(tokens: TokenKeeper) {
+  constructor(tokens: TokenKeeper, fetch: TokenFetch) {
     this.#tokens = tokens;
+    this.#fetch = fetch;
   }
 
   /** One page of threads. */
@@ -74,7 +76,7 @@ export class Api {
 
   async #call(method: string, path: string, body?: unknown): Promise<Response> {
     const ask = async (token: string): Promise<Response> =>
-      await fetch(path, {
+      await this.#fetch(path, {
         method,
         cache: "no-store",
         signal: AbortSignal.timeout(TIMEOUT_MS),

@@ -5,11 +5,13 @@
  */
 /// <reference lib="dom" />
 import { type ReadonlySignal, signal } from "@preact/signals";
+import type { AssistantEntry, Entry } from "../../../../lib/chat/protocol.ts";
 import { DrawbridgeClient } from "../../../../lib/client/mod.ts";
 import { Api } from "./api.ts";
 import { ConnectionWatch } from "./connection.ts";
 import { Conversation } from "./conversation.ts";
 import { Drafts } from "./drafts.ts";
+import { page, pagesOf } from "./page_port.ts";
 import { pageStorage } from "./page_storage.ts";
 import { Sender } from "./sender.ts";
 import { ThreadList } from "./thread_list.ts";
@@ -27,6 +29,9 @@ export interface Home {
 /** Most conversations that are followed at once; further ones are opened anew when they are shown. */
 const MAX_OPEN = 6;
 
+/** Age up to which an answer is new, milliseconds. */
+const RECENT_MS = 10_000;
+
 /** One signed-in page, from its first connect to its sign-out. */
 export class Chat {
   readonly connection: ConnectionWatch;
@@ -36,14 +41,14 @@ export class Chat {
   readonly #conversation = signal<Conversation | null>(null);
   /** In the order of their last use. */
   readonly #open = new Map<string, Conversation>();
-  readonly #onHash = (): void => this.#show(threadInAddress() ?? newThreadId());
+  readonly #onHash = (): void => this.#showAddress();
   readonly #onFocus = (): void => void this.#home.value?.threads.refresh();
 
   /** Connects at once. */
   constructor(tokens: TokenKeeper) {
-    this.#api = new Api(tokens);
+    this.#api = new Api(tokens, (url, init) => fetch(url, init));
     this.#client = new DrawbridgeClient({ token: tokens.give });
-    this.connection = new ConnectionWatch(this.#client, this.#api);
+    this.connection = new ConnectionWatch(this.#client, this.#api, page);
     this.#client.subscribe(({ kind }) => {
       if (kind === "ready" || kind === "degraded") this.#ready();
     });
@@ -62,10 +67,11 @@ export class Chat {
   }
 
   /** Shows a thread; a new one without an id. */
-  open(id: string = newThreadId()): void {
-    if (this.#conversation.value?.id === id) return;
-    history.pushState(null, "", `#${id}`);
-    this.#show(id);
+  open(id?: string): void {
+    if (id !== undefined && this.#conversation.value?.id === id) return;
+    const shown = id ?? newThreadId();
+    history.pushState(null, "", `#${shown}`);
+    this.#show(shown, { isNew: id === undefined });
   }
 
   /** Connects now instead of later. */
@@ -89,8 +95,7 @@ export class Chat {
     home?.sender.discardThread(id);
     home?.drafts.write(id, "");
     if (this.#conversation.value?.id !== id) return;
-    history.replaceState(null, "", location.pathname);
-    this.#show(newThreadId());
+    this.#show(newThreadId(), { isNew: true });
   }
 
   /** Ends it all. What was not sent is kept on this device. */
@@ -115,7 +120,7 @@ export class Chat {
     }
     const { subject, limits } = session;
     const storage = pageStorage();
-    const threads = new ThreadList(this.#api, subject);
+    const threads = new ThreadList(this.#api, pagesOf(subject), (id) => this.#gone(id));
     const sender = new Sender(this.#client, storage, subject);
     const drafts = new Drafts(storage, subject);
     this.#home.value = { subject, threads, sender, drafts, messageBytes: limits.messageBytes };
@@ -126,10 +131,28 @@ export class Chat {
     void threads.refresh();
   }
 
-  #show(id: string): void {
+  /** Deleted elsewhere. What waits to be sent to it would make it anew, and stays. */
+  #gone(id: string): void {
+    const isAwaited = this.#home.value?.sender.items.value.some(({ threadId }) => threadId === id);
+    if (!isAwaited) this.forget(id);
+  }
+
+  #showAddress(): void {
+    const id = threadInAddress();
+    this.#show(id ?? newThreadId(), { isNew: id === null });
+  }
+
+  #show(id: string, { isNew }: { readonly isNew: boolean }): void {
+    // A new thread has its address at once, so that its draft is found after a reload.
+    if (threadInAddress() !== id) history.replaceState(null, "", `#${id}`);
     const known = this.#open.get(id);
     const conversation = known ?? new Conversation(this.#client, id, {
-      onEntry: () => this.#home.value?.threads.changed(),
+      isNew,
+      onEntry: (entry) => {
+        this.#home.value?.threads.changed();
+        // How an answer ended says something of the model.
+        if (isAnswer(entry) && isRecent(entry)) void this.connection.look();
+      },
     });
     this.#open.delete(id);
     this.#open.set(id, conversation);
@@ -142,6 +165,15 @@ export class Chat {
       this.#open.delete(other);
     }
   }
+}
+
+function isAnswer(entry: Entry): entry is AssistantEntry {
+  return entry.kind === "message" && entry.role === "assistant";
+}
+
+/** Of the history nothing is learnt. */
+function isRecent({ createdAt }: AssistantEntry): boolean {
+  return Date.now() - Date.parse(createdAt) < RECENT_MS;
 }
 
 /** The thread that the address names. */

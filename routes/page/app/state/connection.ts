@@ -3,7 +3,6 @@
  *
  * @module
  */
-/// <reference lib="dom" />
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { ClientState, DrawbridgeClient, StartupPhase } from "../../../../lib/client/mod.ts";
 import type { Api } from "./api.ts";
@@ -19,35 +18,52 @@ export interface ToldPhases {
 /** Time between two looks at the server's health while it is connected, milliseconds. */
 const HEALTH_MS = 15_000;
 
+/** The same while something is lost. */
+const LOST_MS = 4_000;
+
 /** Longest wait for a health document, milliseconds. */
 const TIMEOUT_MS = 5_000;
 
+/** The page, as far as a connection has to do with it. */
+export interface PagePort {
+  /** Whether nobody sees it. */
+  isHidden(): boolean;
+  /** Whether the device has a network at all. */
+  isOnline(): boolean;
+  /** Calls `listener` when the page is looked at again or its network is back, until `signal` aborts. */
+  onReturn(listener: () => void, signal: AbortSignal): void;
+  /** The server's JSON document at `path`. */
+  document(path: string, signal: AbortSignal): Promise<unknown>;
+}
+
+/** The part of the client that is watched. */
+export type WatchedClient = Pick<DrawbridgeClient, "state" | "subscribe" | "hurry">;
+
 /** Watches one client. */
 export class ConnectionWatch {
-  readonly #client: DrawbridgeClient;
-  readonly #api: Api;
+  readonly #client: WatchedClient;
+  readonly #api: Pick<Api, "threads">;
+  readonly #page: PagePort;
   readonly #state = signal<ClientState>({ kind: "idle" });
   readonly #diagnosis = signal<Diagnosis | null>(null);
   readonly #phases = signal<ToldPhases | null>(null);
   readonly #wasReady = signal(false);
   readonly #lost = signal<readonly string[]>([]);
   readonly #over = new AbortController();
-  readonly #looks: ReturnType<typeof setInterval>;
+  #looks: ReturnType<typeof setTimeout> | undefined;
 
   /** Watches until it is closed. */
-  constructor(client: DrawbridgeClient, api: Api) {
+  constructor(client: WatchedClient, api: Pick<Api, "threads">, page: PagePort) {
     this.#client = client;
     this.#api = api;
+    this.#page = page;
     this.#state.value = client.state;
     this.#over.signal.addEventListener("abort", client.subscribe((state) => this.#take(state)));
-    this.#looks = setInterval(() => void this.look(), HEALTH_MS);
-    const { signal } = this.#over;
-    addEventListener("online", () => client.hurry(), { signal });
-    document.addEventListener("visibilitychange", () => {
-      if (document.hidden) return;
+    this.#plan();
+    page.onReturn(() => {
       client.hurry();
       void this.look();
-    }, { signal });
+    }, this.#over.signal);
   }
 
   /** The client's own state. */
@@ -78,19 +94,27 @@ export class ConnectionWatch {
   /** Asks for the server's health now. */
   async look(): Promise<void> {
     const { kind } = this.#state.value;
-    if (document.hidden || (kind !== "ready" && kind !== "degraded")) return;
+    if (this.#page.isHidden() || (kind !== "ready" && kind !== "degraded")) return this.#plan();
     try {
       const lost = lostServices(await this.#document("/health"));
       if (lost.join() !== this.#lost.value.join()) this.#lost.value = lost;
     } catch {
       // The socket tells whether the server is there.
     }
+    this.#plan();
+  }
+
+  #plan(): void {
+    clearTimeout(this.#looks);
+    if (this.#over.signal.aborted) return;
+    const waitMs = this.#lost.value.length > 0 ? LOST_MS : HEALTH_MS;
+    this.#looks = setTimeout(() => void this.look(), waitMs);
   }
 
   /** Watches no more. */
   close(): void {
     this.#over.abort();
-    clearInterval(this.#looks);
+    clearTimeout(this.#looks);
   }
 
   #take(state: ClientState): void {
@@ -102,16 +126,14 @@ export class ConnectionWatch {
       this.#phases.value = null;
       this.#lost.value = state.session.degraded;
     }
-    if (state.kind === "reconnecting" && state.error === null && !state.end?.wasOpen) {
-      void this.#diagnose();
-    }
+    if (state.kind === "reconnecting" && !state.end?.wasOpen) void this.#diagnose();
   }
 
   async #diagnose(): Promise<void> {
     const diagnosis = await diagnose({
       api: this.#api,
       startup: () => this.#document("/health/startup"),
-      isOnline: () => navigator.onLine,
+      isOnline: () => this.#page.isOnline(),
     });
     if (this.#state.value.kind !== "reconnecting") return;
     this.#diagnosis.value = diagnosis;
@@ -127,6 +149,6 @@ export class ConnectionWatch {
   async #document(path: string): Promise<unknown> {
     const timeout = AbortSignal.timeout(TIMEOUT_MS);
     const signal = AbortSignal.any([timeout, this.#over.signal]);
-    return await (await fetch(path, { signal, cache: "no-store" })).json();
+    return await this.#page.document(path, signal);
   }
 }

@@ -76,21 +76,29 @@ function reconnecting(
   { error, end }: Extract<ClientState, { kind: "reconnecting" }>,
   diagnosis: Diagnosis | null,
 ): ConnectionView {
+  // No socket was made: there was no token for one.
+  if (end === null) return withoutToken(diagnosis);
   if (error !== null) return ofCode(error.code);
-  if (end?.code === 1012) {
+  if (end.code === 1012) {
     return calm("Reconnecting", "The server restarts. Answers go on where they were.");
   }
-  if (end?.code === 1013) {
+  if (end.code === 1013) {
     return calm("Reconnecting", "This device was too slow to read along. Nothing is lost.");
   }
-  if (end?.code === 4429) return ofCode("RATE_LIMITED");
-  if (end?.code === 4401) return ofCode("TOKEN_EXPIRED");
-  if (end?.wasOpen) {
+  if (end.code === 4429) return ofCode("RATE_LIMITED");
+  if (end.code === 4401) return ofCode("TOKEN_EXPIRED");
+  if (end.wasOpen) {
     return calm("Reconnecting", "The connection was lost. Nothing is lost with it.");
   }
   return diagnosis === null
     ? calm("Reconnecting", "The server does not let this page in yet. Asking why.")
     : diagnosed(diagnosis);
+}
+
+function withoutToken(diagnosis: Diagnosis | null): ConnectionView {
+  if (diagnosis === null) return calm("Reconnecting", "Asking for a new session.");
+  // HTTP may have got along with the last token.
+  return diagnosed(diagnosis.kind === "socket-refused" ? { kind: "no-token" } : diagnosis);
 }
 
 function diagnosed(diagnosis: Diagnosis): ConnectionView {
@@ -107,6 +115,12 @@ function diagnosed(diagnosis: Diagnosis): ConnectionView {
       return calm("Starting", "The server is getting ready. The gate opens by itself.");
     case "refused":
       return ofCode(diagnosis.code);
+    case "no-token":
+      return warn(
+        "No session to be had",
+        "Whoever signs you in does not answer as it should. The page keeps trying.",
+        "try-now",
+      );
     case "socket-refused":
       return warn(
         "The live connection is refused",

@@ -5,6 +5,7 @@
  */
 import { batch, type ReadonlySignal, signal } from "@preact/signals";
 import { AnswerFolder } from "../../../../lib/agents/fold.ts";
+import type { Entry } from "../../../../lib/chat/protocol.ts";
 import {
   type DrawbridgeClient,
   DrawbridgeError,
@@ -17,10 +18,12 @@ import type { RunningAnswer } from "./turns.ts";
 
 type FoldedChunk = Parameters<AnswerFolder["add"]>[0];
 
-/** What a conversation tells. */
-export interface ConversationEvents {
+/** What a conversation is made of, and what it tells. */
+export interface ConversationParts {
+  /** Whether nothing can be there yet, so that nothing is waited for. */
+  readonly isNew?: boolean;
   /** The log has grown: the list of threads is not what it was. */
-  readonly onEntry: () => void;
+  readonly onEntry: (entry: Entry) => void;
 }
 
 /** Follows one thread until it is closed. */
@@ -30,15 +33,16 @@ export class Conversation {
   readonly #entries = signal<readonly NumberedEntry[]>([]);
   readonly #running = signal<RunningAnswer | null>(null);
   readonly #phase = signal<"opening" | "open" | "new">("opening");
-  readonly #events: ConversationEvents;
+  readonly #parts: ConversationParts;
   readonly #showEntries = oncePerFrame(() => this.#show());
   #followed: Run | null = null;
   #isClosed = false;
 
-  /** Opens `id`. */
-  constructor(client: DrawbridgeClient, id: string, events: ConversationEvents) {
+  /** Opens `id`. `parts.isNew` where this page has just made it up. */
+  constructor(client: DrawbridgeClient, id: string, parts: ConversationParts) {
     this.id = id;
-    this.#events = events;
+    if (parts.isNew) this.#phase.value = "new";
+    this.#parts = parts;
     this.thread = client.thread(id);
     void this.#follow();
     void this.refresh();
@@ -102,7 +106,7 @@ export class Conversation {
         this.#phase.value = "open";
         this.#showEntries();
         if (entry.kind === "run.started") this.#watch(this.thread.run(entry.runId));
-        this.#events.onEntry();
+        this.#parts.onEntry(entry);
       }
     } catch (error) {
       this.#ended(error);

@@ -16,6 +16,8 @@ export type Diagnosis =
   | { readonly kind: "starting"; readonly phases: readonly StartupPhase[] }
   /** The server's own code. */
   | { readonly kind: "refused"; readonly code: string }
+  /** The server is there, and nobody gives a token for it. */
+  | { readonly kind: "no-token" }
   /** HTTP works, so that only the handshake was refused. */
   | { readonly kind: "socket-refused" };
 
@@ -46,7 +48,8 @@ export async function diagnose(parts: DiagnosisParts): Promise<Diagnosis> {
   } catch (error) {
     if (error instanceof ApiError) return { kind: "refused", code: error.code };
     if (error instanceof SignedOutError) return { kind: "refused", code: "UNAUTHENTICATED" };
-    return { kind: "unreachable" };
+    // The server has just answered: what failed is whoever gives tokens out.
+    return { kind: "no-token" };
   }
 }
 

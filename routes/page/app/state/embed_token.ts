@@ -16,8 +16,10 @@ export interface IncomingMessage {
 
 /** The windows, as far as they are needed. */
 export interface EmbedWindow {
-  /** Who may answer: the parent or the opener; null where there is neither. */
+  /** Who may answer; null where nobody embeds the page. */
   readonly host: { postMessage(message: unknown, targetOrigin: string): void } | null;
+  /** The origin of the host, where the browser tells it. */
+  readonly hostOrigin: string | undefined;
   /** Calls `listener` for each message until the returned function is called. */
   listen(listener: (message: IncomingMessage) => void): () => void;
 }
@@ -35,9 +37,11 @@ const ANSWER_TIMEOUT_MS = 10_000;
 export function embeddedToken(
   origins: readonly string[],
   reason: TokenReason,
-  { host, listen }: EmbedWindow,
+  { host, hostOrigin, listen }: EmbedWindow,
 ): Promise<string> {
-  if (host === null || origins.length === 0) {
+  // A message to an origin that is not there makes a browser complain.
+  const asked = origins.filter((origin) => hostOrigin === undefined || origin === hostOrigin);
+  if (host === null || asked.length === 0) {
     return Promise.reject(new SignedOutError("Nobody embeds this page"));
   }
   return new Promise((resolve, reject) => {
@@ -57,7 +61,7 @@ export function embeddedToken(
       () => finish(() => reject(new Error("The embedding site did not answer"))),
       ANSWER_TIMEOUT_MS,
     );
-    for (const origin of origins) {
+    for (const origin of asked) {
       host.postMessage({ type: "drawbridge:token-request", reason }, origin);
     }
   });
@@ -65,9 +69,10 @@ export function embeddedToken(
 
 /** The page's own windows. */
 export function embedWindow(page: Window): EmbedWindow {
-  const host = page.parent !== page ? page.parent : page.opener as Window | null;
   return {
-    host,
+    host: page.parent === page ? null : page.parent,
+    // Firefox does not know it.
+    hostOrigin: page.location.ancestorOrigins?.[0],
     listen(listener) {
       page.addEventListener("message", listener);
       return () => page.removeEventListener("message", listener);

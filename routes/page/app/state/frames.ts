@@ -18,7 +18,8 @@ export function oncePerFrame(work: () => void): () => void {
   return () => {
     if (isPlanned) return;
     isPlanned = true;
-    if (document.hidden) setTimeout(run, HIDDEN_MS);
+    // Where nothing is drawn at all, such as in a test, there is no document.
+    if (globalThis.document?.hidden ?? true) setTimeout(run, HIDDEN_MS);
     else requestAnimationFrame(run);
   };
 }

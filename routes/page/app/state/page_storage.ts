@@ -10,14 +10,17 @@ import type { TextStorage } from "./unsent_store.ts";
 export class MemoryStorage implements TextStorage {
   readonly #texts = new Map<string, string>();
 
+  /** The text of `key`; null where there is none. */
   getItem(key: string): string | null {
     return this.#texts.get(key) ?? null;
   }
 
+  /** Keeps a text. */
   setItem(key: string, value: string): void {
     this.#texts.set(key, value);
   }
 
+  /** Forgets a text. */
   removeItem(key: string): void {
     this.#texts.delete(key);
   }

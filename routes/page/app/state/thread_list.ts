@@ -21,25 +21,43 @@ export interface ListedThreads {
 /** Wait before a change is asked for, milliseconds: an answer's entries come in a row. */
 const SETTLE_MS = 150;
 
+/** The same subject's other pages in this browser. */
+export interface ChangeChannel {
+  /** Tells them that the list has changed. */
+  tell(): void;
+  /** Calls `listener` whenever one of them tells. */
+  listen(listener: () => void): void;
+  /** Tells and hears nothing any more. */
+  close(): void;
+}
+
+/** What the list is read and changed through. */
+export type ThreadApi = Pick<Api, "threads" | "rename" | "remove">;
+
 /** Reads the list, and again when something may have changed it. */
 export class ThreadList {
-  readonly #api: Api;
+  readonly #api: ThreadApi;
   readonly #state = signal<ListedThreads>({
     threads: [],
     nextCursor: null,
     isRead: false,
     hasFailed: false,
   });
-  readonly #channel: BroadcastChannel;
+  readonly #channel: ChangeChannel;
+  readonly #onGone: (id: string) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #reads = 0;
   #isOwnChange = false;
 
-  /** The list of `subject`, whose other pages in this browser are told of changes. */
-  constructor(api: Api, subject: string) {
+  /**
+   * The list that `api` gives. `channel` is closed with it; `onGone` is told of threads that somebody
+   * else has deleted.
+   */
+  constructor(api: ThreadApi, channel: ChangeChannel, onGone: (id: string) => void) {
     this.#api = api;
-    this.#channel = new BroadcastChannel(`drawbridge:threads:${subject}`);
-    this.#channel.onmessage = () => this.#plan();
+    this.#onGone = onGone;
+    this.#channel = channel;
+    channel.listen(() => this.#plan());
   }
 
   /** What it shows. */
@@ -61,6 +79,8 @@ export class ThreadList {
       if (read !== this.#reads) return;
       const before = this.#state.value;
       this.#state.value = { ...merge(page, before), isRead: true, hasFailed: false };
+      const left = new Set(this.#state.value.threads.map(({ id }) => id));
+      for (const { id } of before.threads) if (!left.has(id)) this.#onGone(id);
     } catch {
       // The connection's own notice says what is the matter; the next change reads it again.
       if (read === this.#reads) this.#state.value = { ...this.#state.value, hasFailed: true };
@@ -116,7 +136,7 @@ export class ThreadList {
   #plan(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      if (this.#isOwnChange) this.#channel.postMessage("changed");
+      if (this.#isOwnChange) this.#channel.tell();
       this.#isOwnChange = false;
       void this.refresh();
     }, SETTLE_MS);
@@ -139,16 +159,4 @@ export function merge(
     threads: [...page.threads, ...older],
     nextCursor: hasMore ? page.nextCursor : before.nextCursor,
   };
-}
-
-/** The threads whose title holds all words of `query`. */
-export function matching(
-  threads: readonly ThreadSummary[],
-  query: string,
-): readonly ThreadSummary[] {
-  const words = query.toLowerCase().split(/\s+/).filter((word) => word !== "");
-  return threads.filter(({ title }) => {
-    const name = (title ?? "").toLowerCase();
-    return words.every((word) => name.includes(word));
-  });
 }

@@ -17,8 +17,11 @@ export interface UnsentItem {
 
 /** The part of `localStorage` that is used; it may throw where it is full or forbidden. */
 export interface TextStorage {
+  /** The text of `key`; null where there is none. */
   getItem(key: string): string | null;
+  /** Keeps a text, over reloads. */
   setItem(key: string, value: string): void;
+  /** Forgets a text. */
   removeItem(key: string): void;
 }
 

@@ -8,6 +8,7 @@
  */
 import type { JSX } from "preact";
 import type { AssistantEntry, MessagePart } from "../../../../lib/chat/protocol.ts";
+import { textOf } from "../state/turns.ts";
 import { Icon } from "./icon.tsx";
 import { Markdown } from "./markdown.tsx";
 import { isToolCall, ToolCall } from "./tool_call.tsx";
@@ -46,6 +47,8 @@ function Part(
 }
 
 /** What the server's codes mean for whoever waits for an answer. */
+const BROKE_OFF = "The language model broke off. What it had said is above.";
+
 const FAILURES: Readonly<Record<string, string>> = {
   MODEL_UNAVAILABLE: "The language model cannot be reached.",
   MODEL_TIMEOUT: "The language model went silent.",
@@ -53,7 +56,7 @@ const FAILURES: Readonly<Record<string, string>> = {
 };
 
 /** How an answer ended, in words; null where it is whole. */
-export function endingOf({ outcome, error }: AssistantEntry): string | null {
+export function endingOf({ outcome, error, parts }: AssistantEntry): string | null {
   switch (outcome) {
     case "completed":
       return null;
@@ -62,10 +65,16 @@ export function endingOf({ outcome, error }: AssistantEntry): string | null {
     case "interrupted":
       return "The server went away several times while it answered.";
     case "failed":
+      if (error?.code === "MODEL_UNAVAILABLE" && textOf(parts) !== "") return BROKE_OFF;
       return FAILURES[error?.code ?? ""] ?? error?.message ?? "Something went wrong.";
     default:
       return outcome satisfies never;
   }
+}
+
+/** Whether an answer ended by no will of its reader. */
+export function hasFailed({ outcome }: AssistantEntry): boolean {
+  return outcome === "failed" || outcome === "interrupted";
 }
 
 /** The line below an answer that is not whole. */
@@ -74,14 +83,12 @@ export function Ending(
 ): JSX.Element | null {
   const words = endingOf(entry);
   if (words === null) return null;
-  const isFailure = entry.outcome !== "cancelled";
-  const hasText = entry.parts.some(({ type }) => type === "text");
+  const isFailure = hasFailed(entry);
   return (
     <div class={isFailure ? "ending ending-failed" : "ending"}>
       <p>
         <Icon name={isFailure ? "warn" : "stop"} />
         {isFailure && <strong>The answer failed.</strong>} {words}
-        {isFailure && hasText && " What it had said is above."}
       </p>
       {isFailure && onRetry !== null && (
         <button type="button" onClick={onRetry}>

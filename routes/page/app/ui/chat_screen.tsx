@@ -8,6 +8,7 @@
  */
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import type { ClientState } from "../../../../lib/client/mod.ts";
 import type { Chat } from "../state/chat.ts";
 import { type Action, type ConnectionView, connectionView } from "../state/connection_view.ts";
 import { ConversationView } from "./conversation.tsx";
@@ -40,6 +41,11 @@ export function ChatScreen(
     else if (action === "sign-in") onSignIn();
     else location.reload();
   };
+  // Who was never let in has not been signed out.
+  const isUnknown = home === null && state.value.kind === "closed" && view?.action === "sign-in";
+  useEffect(() => {
+    if (isUnknown) onSignIn();
+  }, [isUnknown]);
   useTitle(home === null ? null : titleOf(chat));
   if (home === null || conversation === null) {
     return <GateScreen view={view} told={phases.value} onAction={act} />;
@@ -58,7 +64,9 @@ export function ChatScreen(
         <Sidebar
           chat={chat}
           home={home}
+          isDrawer={isSideOpen}
           onChosen={() => openSide(false)}
+          onClose={closeSide}
           onSignOut={onSignOut}
         />
       </aside>
@@ -76,26 +84,29 @@ export function ChatScreen(
             <Icon name="menu" />
           </button>
           <h1>{titleOf(chat)}</h1>
-          <Connection view={view} />
+          <Connection view={view} isIn={isIn(state.value)} />
         </header>
-        <Notice view={view} onAction={act} />
+        <Notice view={view} told={phases.value} onAction={act} />
         <ConversationView
           key={conversation.id}
-          chat={chat}
           home={home}
           conversation={conversation}
+          isConnected={isIn(state.value)}
         />
       </main>
     </div>
   );
 }
 
-function Connection({ view }: { readonly view: ConnectionView | null }): JSX.Element {
-  return (
-    <p class={`connection connection-${view?.tone ?? "fine"}`} role="status">
-      {view?.title ?? "Connected"}
-    </p>
-  );
+function Connection(
+  { view, isIn }: { readonly view: ConnectionView | null; readonly isIn: boolean },
+): JSX.Element {
+  const words = view === null ? "Connected" : isIn ? "Degraded" : view.title;
+  return <p class={`connection connection-${view?.tone ?? "fine"}`} role="status">{words}</p>;
+}
+
+function isIn({ kind }: ClientState): boolean {
+  return kind === "ready" || kind === "degraded";
 }
 
 function titleOf(chat: Chat): string {

@@ -27,7 +27,7 @@ export function CodeBlock(
         <span>{name}</span>
         <CopyButton text={text} />
       </figcaption>
-      <pre tabIndex={0} role="region" aria-label={`${name}, code`}><code>{
+      <pre tabIndex={0} role="group" aria-label={`${name}, code`}><code>{
         pieces === null
           ? text
           : pieces.map(({ text: piece, kind }, index) =>

@@ -9,7 +9,7 @@
 import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Chat, Home } from "../state/chat.ts";
+import type { Home } from "../state/chat.ts";
 import type { Conversation } from "../state/conversation.ts";
 import { turnsOf } from "../state/turns.ts";
 import { Announcements } from "./announcements.tsx";
@@ -25,9 +25,9 @@ const PAGE = 30;
 
 /** Shows one conversation. */
 export function ConversationView(
-  { home, conversation }: {
-    readonly chat: Chat;
+  { home, conversation, isConnected }: {
     readonly home: Home;
+    readonly isConnected: boolean;
     readonly conversation: Conversation;
   },
 ): JSX.Element {
@@ -51,7 +51,10 @@ export function ConversationView(
     ? () => void tell(conversation.stop(running.runId))
     : null;
   useShortcuts({ field, onStop: stop });
-  useEffect(() => field.current?.focus(), []);
+  useEffect(() => {
+    // On a touch screen the keyboard would cover what there is to read.
+    if (matchMedia("(hover: hover)").matches) field.current?.focus();
+  }, []);
 
   const tell = async (work: Promise<void>): Promise<void> => {
     try {
@@ -62,6 +65,7 @@ export function ConversationView(
     }
   };
   const send = (text: string): void => {
+    setFault(null);
     home.sender.send(id, text);
     end.follow();
   };
@@ -102,6 +106,7 @@ export function ConversationView(
           {turns.length === 0 && (
             <Empty
               phase={conversation.phase.value}
+              isConnected={isConnected}
               onExample={(text) => send(text)}
             />
           )}

@@ -20,15 +20,15 @@ export function DeleteDialog(
       ref={dialog}
       class="dialog"
       aria-labelledby="delete-title"
-      onClose={() => onClose(dialog.current?.returnValue === "delete")}
+      onCancel={() => onClose(false)}
     >
       <h2 id="delete-title">Delete this thread?</h2>
       <p>
         <q>{title}</q> and all of its messages are deleted for good.
       </p>
       <div class="dialog-row">
-        <button type="button" autoFocus onClick={() => dialog.current?.close()}>Keep it</button>
-        <button type="button" class="danger" onClick={() => dialog.current?.close("delete")}>
+        <button type="button" autoFocus onClick={() => onClose(false)}>Keep it</button>
+        <button type="button" class="danger" onClick={() => onClose(true)}>
           Delete thread
         </button>
       </div>

@@ -18,17 +18,22 @@ const EXAMPLES = [
 
 /** Invites to begin, once it is known that nothing is there. */
 export function Empty(
-  { phase, onExample }: {
+  { phase, isConnected, onExample }: {
     readonly phase: "opening" | "open" | "new";
+    readonly isConnected: boolean;
     readonly onExample: (text: string) => void;
   },
 ): JSX.Element {
   if (phase === "opening") return <p class="opening">Opening the thread…</p>;
   return (
     <div class="empty">
-      <Gate share={1} />
-      <h2>The bridge is down. Come in.</h2>
-      <p>Write a message below, or try one of these:</p>
+      <Gate share={isConnected ? 1 : 0} />
+      <h2>{isConnected ? "The bridge is down. Come in." : "The bridge is up for now."}</h2>
+      <p>
+        {isConnected
+          ? "Write a message below, or try one of these:"
+          : "Write already: a message waits here and goes out by itself."}
+      </p>
       <ul>
         {EXAMPLES.map(([text, words]) => (
           <li key={text}>

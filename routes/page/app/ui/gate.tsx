@@ -84,7 +84,7 @@ function Phase({ line }: { readonly line: PhaseLine }): JSX.Element {
       </span>
       <span class="phase-name">
         {label}
-        {isOptional && <small>can follow later</small>}
+        {isOptional && <small>optional</small>}
       </span>
       <span class="phase-state">
         {WORDS[status]}

@@ -18,25 +18,35 @@ export function Mark(): JSX.Element {
   );
 }
 
+/** Length of the bridge as it is seen from before: raised over the door, and lowered over the moat. */
+const RAISED = -1;
+const LOWERED = 0.62;
+
 /**
- * The gate with its bridge. `share` says how far the bridge is down: 0 stands before the gate, 1 lies
- * over the moat.
+ * The gate with its bridge. `share` says how far the bridge is down: 0 shuts the gate, 1 lies over the
+ * moat.
  */
 export function Gate({ share }: { readonly share: number }): JSX.Element {
-  const angle = -78 * (1 - share);
+  // A plank that turns on its hinge, seen from before, has the length of a cosine.
+  const turned = (1 - Math.cos(Math.PI * share)) / 2;
+  const length = RAISED + (LOWERED - RAISED) * turned;
   return (
-    <svg class="gate-picture" viewBox="0 0 240 132" aria-hidden="true">
+    <svg class="gate-picture" viewBox="0 0 200 140" aria-hidden="true">
       <path
         class="gate-wall"
-        d="M20 104V34h8v8h8v-8h10v8h8v-8h8v22h36V34h8v8h8v-8h10v8h8v-8h8v70h-28V84a14 14 0 0 0-36 0v20z"
+        d="M38 104V30h8v7h7v-7h8v7h7v-7h8v22h7v-7h8v7h18v-7h8v7h7V30h8v7h7v-7h8v7h7v-7h8v74z"
       />
-      <path class="gate-door" d="M94 104V84a14 14 0 0 0 36 0" />
-      <path class="gate-ground" d="M0 104h150M226 104h14" />
-      <path class="gate-water" d="M154 116c6-4 12-4 18 0s12 4 18 0 12-4 18 0 12 4 18 0" />
-      <g class="gate-bridge" style={{ transform: `rotate(${angle}deg)` }}>
-        <path class="gate-plank" d="M150 104h76" />
+      <path class="gate-door" d="M80 104V84a20 20 0 0 1 40 0v20z" />
+      <path class="gate-slit" d="M57 54v14M143 54v14" />
+      <path
+        class="gate-water"
+        d="M14 118c7-4 14-4 21 0s14 4 21 0M144 118c7-4 14-4 21 0s14 4 21 0M34 130c7-4 14-4 21 0s14 4 21 0M124 130c7-4 14-4 21 0s14 4 21 0"
+      />
+      <path class="gate-ground" d="M10 104h180" />
+      <g class="gate-bridge" style={{ transform: `scaleY(${length.toFixed(3)})` }}>
+        <path class="gate-plank" d="M80 104h40v40H80z" />
+        <path class="gate-joint" d="M80 114h40M80 124h40M80 134h40" />
       </g>
-      <path class="gate-chain" d="M130 60L150 104" />
     </svg>
   );
 }

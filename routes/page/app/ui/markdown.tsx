@@ -9,50 +9,43 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { type Block, BlockSplitter } from "../markdown/blocks.ts";
+import { BlockGroups, type Group } from "../markdown/groups.ts";
 import { lex } from "../markdown/lex.ts";
 import { CodeBlock } from "./code_block.tsx";
 import { Nodes } from "./nodes.tsx";
 
-/** Blocks that are shown in one go, and compared as one with the picture before. */
-const GROUP = 24;
+/** Groups of an answer up to which all of it is laid out, seen or not. */
+const FEW = 6;
 
-/** Most groups that are shown until their reader asks for more. */
-const MAX_GROUPS = 40;
+/** About how many elements are shown until their reader asks for more. */
+const MAX_WEIGHT = 3_000;
 
 /** Shows `text`. `isOpen` while it still grows. */
 export function Markdown(
   { text, isOpen }: { readonly text: string; readonly isOpen: boolean },
 ): JSX.Element {
   const splitter = useMemo(() => new BlockSplitter(), []);
-  const groups = useMemo<Block[][]>(() => [], []);
-  if (splitter.update(text)) groups.length = 0;
-  regroup(groups, splitter.settled);
-  const [allowed, allow] = useState(MAX_GROUPS);
-  const wanted = Math.min(groups.length, allowed);
+  const collected = useMemo(() => new BlockGroups(), []);
+  if (splitter.update(text)) collected.clear();
+  collected.update(splitter.settled);
+  const { groups } = collected;
+  const [allowed, allow] = useState(MAX_WEIGHT);
+  const wanted = collected.within(allowed);
   const shown = useGrowing(wanted);
-  const isCut = groups.length > allowed;
+  const isCut = wanted < groups.length;
   return (
     <div class="prose">
       {groups.slice(0, shown).map((blocks, index) => (
-        <Group key={index} blocks={blocks} count={blocks.length} />
+        <BlockGroup key={index} blocks={blocks} isFar={groups.length > FEW} />
       ))}
       {!isCut && shown === groups.length && <OpenBlock block={splitter.open} isOpen={isOpen} />}
       {isCut && (
-        <button type="button" class="quiet" onClick={() => allow(allowed + MAX_GROUPS)}>
+        <button type="button" class="quiet" onClick={() => allow(allowed + MAX_WEIGHT)}>
           Show more of this answer
         </button>
       )}
     </div>
   );
-}
-
-/** Fills the last group, and begins others. Full ones stay as they are. */
-function regroup(groups: Block[][], blocks: readonly Block[]): void {
-  let known = groups.length === 0 ? 0 : (groups.length - 1) * GROUP + groups.at(-1)!.length;
-  for (; known < blocks.length; known++) {
-    if (known % GROUP === 0) groups.push([]);
-    groups.at(-1)!.push(blocks[known]!);
-  }
 }
 
 /** Comes up to `wanted` by one a picture, so that a whole book stops nothing. */
@@ -68,12 +61,16 @@ function useGrowing(wanted: number): number {
 }
 
 /** The same element as before is not looked at again. */
-function Group(
-  { blocks, count }: { readonly blocks: readonly Block[]; readonly count: number },
+function BlockGroup(
+  { blocks, isFar }: { readonly blocks: Group; readonly isFar: boolean },
 ): JSX.Element {
   return useMemo(
-    () => <>{blocks.map((block, index) => <BlockView key={index} block={block} />)}</>,
-    [blocks, count],
+    () => (
+      <div class={isFar ? "group far" : "group"}>
+        {blocks.map((block, index) => <BlockView key={index} block={block} />)}
+      </div>
+    ),
+    [blocks, isFar],
   );
 }
 

@@ -76,7 +76,7 @@ function Table({ node }: { readonly node: Extract<Node, { kind: "table" }> }): J
   const side = (column: number): string => `align-${align[column] ?? "left"}`;
   // It scrolls by itself, and by keys only where it can have the focus.
   return (
-    <div class="table" role="region" aria-label="Table" tabIndex={0}>
+    <div class="table" role="group" aria-label="Table" tabIndex={0}>
       <table>
         <thead>
           <tr>

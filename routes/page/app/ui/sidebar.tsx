@@ -8,10 +8,10 @@
  */
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { ThreadSummary } from "../state/api.ts";
 import type { Chat, Home } from "../state/chat.ts";
-import { matching } from "../state/thread_list.ts";
+import { listed, matching } from "../state/listed.ts";
 import { DeleteDialog } from "./delete_dialog.tsx";
 import { Icon } from "./icon.tsx";
 import { Mark } from "./mark.tsx";
@@ -22,9 +22,12 @@ const CLOCK_MS = 30_000;
 
 /** Shows the list, and what can be done with it. */
 export function Sidebar(
-  { chat, home, onChosen, onSignOut }: {
+  { chat, home, isDrawer, onChosen, onClose, onSignOut }: {
     readonly chat: Chat;
     readonly home: Home;
+    /** Whether it lies over the page, on a small screen. */
+    readonly isDrawer: boolean;
+    readonly onClose: () => void;
     /** Told when the list has served its purpose: on a small screen it closes. */
     readonly onChosen: () => void;
     /** Null where the page is signed in by somebody else. */
@@ -34,14 +37,27 @@ export function Sidebar(
   const { threads, nextCursor, isRead, hasFailed } = home.threads.state.value;
   const [query, setQuery] = useState("");
   const [leaving, leave] = useState<ThreadSummary | null>(null);
+  const closeButton = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (isDrawer) closeButton.current?.focus();
+  }, [isDrawer]);
   const nowMs = useClock();
-  const shown = matching(threads, query);
+  const shown = matching(listed(threads, home.sender.items.value), query);
   const present = chat.conversation.value?.id;
   return (
     <>
       <div class="side-head">
         <Mark />
         <span class="wordmark">Drawbridge</span>
+        <button
+          type="button"
+          class="quiet side-close"
+          ref={closeButton}
+          aria-label="Hide threads"
+          onClick={onClose}
+        >
+          <Icon name="close" />
+        </button>
       </div>
       <button
         type="button"
@@ -66,17 +82,20 @@ export function Sidebar(
       </div>
       <nav aria-label="Threads" class="threads">
         <ul>
-          {shown.map((thread) => (
+          {shown.map(({ thread, isWaiting, isStored }) => (
             <ThreadItem
               key={thread.id}
               thread={thread}
+              isWaiting={isWaiting}
               isPresent={thread.id === present}
               nowMs={nowMs}
               onOpen={() => {
                 chat.open(thread.id);
                 onChosen();
               }}
-              onRename={(title) => void home.threads.rename(thread.id, title).catch(() => {})}
+              onRename={isStored
+                ? (title) => void home.threads.rename(thread.id, title).catch(() => {})
+                : null}
               onDelete={() => leave(thread)}
             />
           ))}

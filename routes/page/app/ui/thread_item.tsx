@@ -17,19 +17,22 @@ const MAX_TITLE = 200;
 
 /** Shows a thread, or the field for its new title. */
 export function ThreadItem(
-  { thread, isPresent, nowMs, onOpen, onRename, onDelete }: {
+  { thread, isWaiting, isPresent, nowMs, onOpen, onRename, onDelete }: {
     readonly thread: ThreadSummary;
+    /** Whether a message of it is not sent. */
+    readonly isWaiting: boolean;
     readonly isPresent: boolean;
     readonly nowMs: number;
     readonly onOpen: () => void;
-    readonly onRename: (title: string) => void;
+    /** Null where there is nothing to rename yet. */
+    readonly onRename: ((title: string) => void) | null;
     readonly onDelete: () => void;
   },
 ): JSX.Element {
   const [isRenaming, setRenaming] = useState(false);
   const renameButton = useRef<HTMLButtonElement>(null);
   const title = thread.title ?? "Untitled";
-  if (isRenaming) {
+  if (isRenaming && onRename !== null) {
     return (
       <li>
         <TitleField
@@ -57,21 +60,25 @@ export function ThreadItem(
       >
         <span class="thread-title">{title}</span>
         <span class="thread-time">
-          {thread.activeRun === null
+          {isWaiting
+            ? "not sent"
+            : thread.activeRun === null
             ? <time dateTime={thread.updatedAt}>{relativeTime(thread.updatedAt, nowMs)}</time>
             : "answering"}
         </span>
       </a>
-      <button
-        type="button"
-        class="quiet small"
-        ref={renameButton}
-        aria-label={`Rename ${title}`}
-        title="Rename"
-        onClick={() => setRenaming(true)}
-      >
-        <Icon name="rename" />
-      </button>
+      {onRename !== null && (
+        <button
+          type="button"
+          class="quiet small"
+          ref={renameButton}
+          aria-label={`Rename ${title}`}
+          title="Rename"
+          onClick={() => setRenaming(true)}
+        >
+          <Icon name="rename" />
+        </button>
+      )}
       <button
         type="button"
         class="quiet small"

@@ -60,7 +60,7 @@ function Value(
     <>
       <dt>{name}</dt>
       <dd>
-        <pre tabIndex={0} role="region" aria-label={name}>
+        <pre tabIndex={0} role="group" aria-label={name}>
           {text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text}
         </pre>
       </dd>

@@ -10,7 +10,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { MessagePart } from "../../../../lib/chat/protocol.ts";
 import { textOf, type Turn, type TurnState } from "../state/turns.ts";
-import { AnswerParts, Ending } from "./answer.tsx";
+import { AnswerParts, Ending, hasFailed } from "./answer.tsx";
 import { CopyButton } from "./copy_button.tsx";
 import { Icon } from "./icon.tsx";
 
@@ -37,14 +37,14 @@ export function TurnView(
 ): JSX.Element {
   const { question, state } = turn;
   return (
-    <section class="turn" aria-label="Exchange">
+    <div class="turn">
       <article class={`question ${state.kind}`} aria-label={`You, ${clock(question.time)}`}>
         <h2 class="sr">You</h2>
         <QuestionText text={question.text} />
         <Delivery state={state} id={question.id} actions={actions} />
       </article>
       <Reply turn={turn} isLast={isLast} actions={actions} />
-    </section>
+    </div>
   );
 }
 
@@ -121,13 +121,13 @@ function Reply(
     >
       <h2 class="sr">Agent</h2>
       <AnswerParts key={runId} parts={parts} isOpen={running !== null} />
-      {isThinking && <Pondering />}
+      {running !== null && <Pondering isThinking={isThinking} />}
       {entry !== undefined && (
         <>
           <Ending entry={entry} onRetry={isLast ? actions.onRegenerate : null} />
           <footer class="tools">
             <CopyAnswer parts={parts} />
-            {isLast && (
+            {isLast && !hasFailed(entry) && (
               <button type="button" class="quiet small" onClick={actions.onRegenerate}>
                 <Icon name="again" />
                 Regenerate
@@ -179,10 +179,11 @@ function Pager(
   );
 }
 
-function Pondering(): JSX.Element {
+/** As long as an answer streams, though it says nothing for a while. */
+function Pondering({ isThinking }: { readonly isThinking: boolean }): JSX.Element {
   return (
     <p class="pondering">
-      <span class="sr">The agent is thinking</span>
+      {isThinking && <span class="sr">The agent is thinking</span>}
       <i />
       <i />
       <i />

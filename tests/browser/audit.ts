@@ -1,0 +1,36 @@
+/**
+ * What axe-core finds in a page: barriers for people who do not see, hear or point as others do.
+ *
+ * @module
+ */
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+import type axe from "axe-core";
+import type { Page } from "playwright-core";
+
+/** The auditor's source, to be run in each document before the page's own scripts. */
+export async function auditorScript(): Promise<string> {
+  return (await import("axe-core")).default.source;
+}
+
+/** Rules by their tags: all that is asked of a page, and those that another colour scheme can break. */
+const TAGS = {
+  all: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+  colours: ["cat.color"],
+} as const;
+
+/** What is found in the page as it is now. It needs {@linkcode auditorScript}. */
+export async function audit(page: Page, rules: keyof typeof TAGS): Promise<string[]> {
+  return await page.evaluate(async (tags) => {
+    const { axe: auditor } = globalThis as unknown as { axe: typeof axe };
+    const { violations, passes } = await auditor.run(document, {
+      resultTypes: ["violations"],
+      runOnly: [...tags],
+    });
+    // An audit that looks at nothing finds nothing.
+    if (passes.length === 0) return ["no rule applied"];
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ target, failureSummary }) => `${id} at ${target.join(" ")}: ${failureSummary}`)
+    );
+  }, TAGS[rules]);
+}
