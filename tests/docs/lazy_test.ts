@@ -39,7 +39,9 @@ async function loadedWith(entry: string): Promise<string[]> {
 Deno.test({
   ...needs("run", "read")("a start loads nothing that only the documents need"),
   async fn() {
-    const loaded = await loadedWith("main.ts");
+    // The entry, and what it loads once it listens.
+    const entries = ["main.ts", "lib/server.ts", "lib/bootstrap.ts", "routes/app.ts"];
+    const loaded = (await Promise.all(entries.map(loadedWith))).flat();
     assert(loaded.includes("routes/docs/routes.ts"), loaded.join());
     const isForDocuments = (path: string): boolean =>
       /^lib\/(?:http|chat\/notes)\/|^lib\/error_notes\.ts$/.test(path) ||
