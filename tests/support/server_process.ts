@@ -133,6 +133,12 @@ export class ServerProcess implements AsyncDisposable {
     return this.lines.map((line) => JSON.parse(line));
   }
 
+  /** How long its drain took, by its own log, milliseconds. */
+  get drainMs(): number {
+    const at = (msg: string) => Date.parse(this.logs.find((line) => line.msg === msg)?.time ?? "");
+    return at("drained") - at("draining");
+  }
+
   /** Waits until it says where it listens, and returns that. */
   async listening(): Promise<string> {
     const spoken = /\blistening\b.*\baddress"?[=:]"(http:[^"]+)"/;
