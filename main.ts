@@ -7,13 +7,14 @@
 import { type Config, ConfigError, loadConfig, secrets } from "./lib/config.ts";
 import { describeVariables } from "./lib/config/variables.ts";
 import { Listener } from "./lib/listener.ts";
+import { survivePlatformFaults } from "./lib/observe/platform_faults.ts";
 import type { RunningServer } from "./lib/server.ts";
 
 /** Exit code of a configuration fault: `EX_CONFIG` of sysexits.h. */
 const EX_CONFIG = 78;
 
-/** Time for those who knock as soon as it listens: Deno Deploy starts an instance for a request that waits. */
-const FIRST_TURN_MS = 5;
+/** Time for those who knock as soon as it listens, milliseconds: Deno Deploy starts an instance for a request that waits. */
+const FIRST_TURN_MS = 10;
 
 function readEnvironment(): Record<string, string | undefined> {
   // With permission for all of it, as on Deno Deploy, an unknown `LIMIT_*` is told as well.
@@ -37,7 +38,7 @@ function readConfig(environment: Record<string, string | undefined>): Config {
  */
 async function start(config: Config, listener: Listener): Promise<RunningServer> {
   await turn(FIRST_TURN_MS);
-  const { configureLogs } = await import("./lib/observe/log.ts");
+  const { configureLogs, logger } = await import("./lib/observe/log.ts");
   const { Tracing } = await import("./lib/observe/tracing.ts");
   const onDeploy = environment.DENO_DEPLOYMENT_ID !== undefined;
   const write = onDeploy && (await import("./lib/observe/log_console.ts")).writeToConsole;
@@ -48,6 +49,7 @@ async function start(config: Config, listener: Listener): Promise<RunningServer>
     traceIds: () => tracing.ids(),
     ...(write ? { write } : {}),
   });
+  survivePlatformFaults(logger("server"));
   await turn();
   const { startServer } = await import("./lib/server.ts");
   return startServer(config, {

@@ -11,8 +11,10 @@ import { AgentSupervisor } from "./agents/supervisor.ts";
 import type { SupervisorParts } from "./agents/supervisor_parts.ts";
 import { loadKeys } from "./auth/keys.ts";
 import { TokenVerifier } from "./auth/verifier.ts";
-import { exportMetrics } from "./bootstrap/metrics_export.ts";
 import { FanOut } from "./chat/fan_out.ts";
+import type { MetricsSink } from "./observe/metrics.ts";
+import { createPrometheus } from "./observe/prometheus.ts";
+import { isTelemetryOn } from "./observe/telemetry.ts";
 import type { BootstrapOptions, Bootstrapped } from "./server_context.ts";
 import type { Services } from "./services.ts";
 import { phase, plan } from "./startup/phases.ts";
@@ -42,7 +44,8 @@ const REMOTE_LANES = 8;
 /** Prepares the start-up; nothing happens before it is started. */
 export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped> {
   const { config, metrics, tracing: tracer, log, instanceId } = options;
-  const exported = await exportMetrics(options);
+  const prometheus = createPrometheus();
+  const stopTelemetry = await attachSinks(options, prometheus.sink);
   const fanOut = new FanOut();
   const isAddress = /^https?:/i.test(config.kv.path ?? "");
   const remote = options.onDeploy || isAddress;
@@ -159,7 +162,29 @@ export async function bootstrap(options: BootstrapOptions): Promise<Bootstrapped
     tracer,
   });
   startup.openEarly(keys, options.keys);
-  return { startup, metricsText: exported.render, stopTelemetry: exported.stop };
+  return { startup, metricsText: prometheus.render, stopTelemetry };
+}
+
+/** Feeds the metrics to Prometheus and, where somebody listens, to OpenTelemetry, which traces too. */
+async function attachSinks(
+  { metrics, tracing, log }: BootstrapOptions,
+  prometheus: MetricsSink,
+): Promise<() => void> {
+  let stop = (): void => {};
+  const sinks = [prometheus];
+  if (isTelemetryOn()) {
+    try {
+      const telemetry = await import("./observe/opentelemetry.ts");
+      const exported = telemetry.createTelemetryMetrics();
+      sinks.push(exported.sink);
+      stop = exported.stop;
+      tracing.attach(telemetry.createTelemetryTracing());
+    } catch (error) {
+      log.warn("telemetry cannot be exported", { error });
+    }
+  }
+  metrics.attach(...sinks);
+  return stop;
 }
 
 /** What works on one store. */

@@ -58,8 +58,14 @@ const MEMORY_LOOK_MS = 500;
 /** Unread bytes from which on the end of a socket frees anything worth it. */
 const SHED_FROM_BYTES = 16_384;
 
-/** Time for close frames to be answered before the listener stops, milliseconds. */
+/** Time for close frames to be answered, counted from the last answer, milliseconds. */
 const CLOSE_GRACE_MS = 600;
+
+/** Longest time for all of them, milliseconds: a machine that is short of time gets more of it. */
+const LEAVE_MS = 2_500;
+
+/** Time between two looks at who is still there, milliseconds. */
+const LEAVE_LOOK_MS = 10;
 
 /** Starts to answer and to build the services. */
 export function startServer(config: Config, options: ServerOptions): RunningServer {
@@ -159,10 +165,8 @@ export function startServer(config: Config, options: ServerOptions): RunningServ
     } else built.startup.drain();
     connections.drain();
     const runs = ready?.kind === "ready" ? ready.ready.services.supervisor.drain() : null;
-    const left = (async () => {
-      while (connections.count > 0 || room.size > 0) await delay(10);
-    })();
-    await Promise.all([runs, settle(left, CLOSE_GRACE_MS)]);
+    const left = untilLeft(() => connections.count + room.size);
+    await Promise.all([runs, settle(left, LEAVE_MS)]);
     await built?.startup.stop();
     await settle(options.listener.shutdown(), CLOSE_GRACE_MS);
     built?.stopTelemetry();
@@ -178,6 +182,16 @@ export function startServer(config: Config, options: ServerOptions): RunningServ
         log.info("drained", { inTime });
       }),
   };
+}
+
+/** Waits until nobody is there, or those who are show no sign of leaving. */
+async function untilLeft(count: () => number): Promise<void> {
+  let least = count();
+  for (let quietMs = 0; least > 0 && quietMs < CLOSE_GRACE_MS; quietMs += LEAVE_LOOK_MS) {
+    await delay(LEAVE_LOOK_MS);
+    if (count() < least) quietMs = 0;
+    least = Math.min(least, count());
+  }
 }
 
 /** Waits for `work`, but not longer than so many milliseconds; false where that was too short. */

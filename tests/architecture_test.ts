@@ -31,6 +31,7 @@ const ADAPTERS = [
   "lib/agents/offline_model.ts",
   "lib/observe/opentelemetry.ts",
   "lib/observe/prometheus.ts",
+  "lib/observe/prometheus_registry.ts",
   "lib/threads/kv_connect.ts",
   "lib/threads/kv_store.ts",
 ];

@@ -52,11 +52,13 @@ export function checkClaims(payload: Uint8Array, rules: ClaimRules, nowMs: numbe
   return { ok: true, subject: sub, expiresAtMs: Math.floor(exp * 1000) };
 }
 
+/** A byte order mark is kept, so that JSON.parse refuses it (RFC 8259 §8.1). */
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 function parseClaims(payload: Uint8Array): Readonly<Record<string, unknown>> | null {
   let parsed: unknown;
   try {
-    // A byte order mark is kept, so that JSON.parse refuses it (RFC 8259 §8.1).
-    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(payload));
+    parsed = JSON.parse(utf8.decode(payload));
   } catch {
     // What was thrown may quote the claims.
     return null;

@@ -27,18 +27,35 @@ export type HeaderCheck =
 const PART =
   /^(?=.)(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?$/;
 
+/** Headers that are remembered: an issuer has one for each of its keys. */
+const MAX_KNOWN_HEADERS = 16;
+
 /**
  * Reads the header of a compact JWS (RFC 7515 §7.1).
  *
  * Any `crit` is refused, since no extension is implemented (RFC 7515 §4.1.11),
  * and so is any `b64` (RFC 7797 §7). `jwk`, `jku`, `x5u` and `x5c` are not looked at.
+ *
+ * @param known Good headers by their encoded form: an issuer sends the same one with every token.
  */
-export function readHeader(token: string, algorithms: ReadonlySet<string>): HeaderCheck {
+export function readHeader(
+  token: string,
+  algorithms: ReadonlySet<string>,
+  known: Map<string, HeaderCheck> = new Map(),
+): HeaderCheck {
   if (token.length > MAX_TOKEN_BYTES) return refused("too large");
   const parts = token.split(".");
   if (parts.length !== 3 || !parts.every((part) => PART.test(part))) {
     return refused("no compact JWS");
   }
+  const before = known.get(parts[0]!);
+  if (before !== undefined) return before;
+  const checked = checkHeader(token, algorithms);
+  if (checked.ok && known.size < MAX_KNOWN_HEADERS) known.set(parts[0]!, checked);
+  return checked;
+}
+
+function checkHeader(token: string, algorithms: ReadonlySet<string>): HeaderCheck {
   let header: Readonly<Record<string, unknown>>;
   try {
     header = decodeProtectedHeader(token);

@@ -8,7 +8,7 @@ import { compactVerify, errors } from "jose";
 import { AppError } from "../errors.ts";
 import { checkClaims, type ClaimRules } from "./claims.ts";
 import type { KeySource } from "./key_source.ts";
-import { readHeader } from "./token_header.ts";
+import { type HeaderCheck, readHeader } from "./token_header.ts";
 
 /** Somebody whose token has been verified. Nominal: nothing else passes for one. */
 class Principal {
@@ -40,6 +40,7 @@ export class TokenVerifier {
   readonly #keys: KeySource;
   readonly #algorithms: ReadonlySet<string>;
   readonly #rules: ClaimRules;
+  readonly #headers = new Map<string, HeaderCheck>();
 
   /** Takes `keys` over. */
   constructor(keys: KeySource, { algorithms, ...rules }: VerifierOptions) {
@@ -56,7 +57,7 @@ export class TokenVerifier {
    * @throws {AppError} `UNAUTHENTICATED` for everything else; `cause` says why, for the logs.
    */
   async verify(token: string): Promise<Principal> {
-    const checked = readHeader(token, this.#algorithms);
+    const checked = readHeader(token, this.#algorithms, this.#headers);
     if (!checked.ok) throw refused("UNAUTHENTICATED", checked.reason);
     const { alg } = checked.header;
     const payload = await verifySignature(token, alg, await this.#keys.candidates(checked.header));

@@ -34,7 +34,8 @@ const STALL_MS = 30_000;
 export class PacedOutlet implements Outlet {
   readonly #socket: ChatSocket;
   readonly #options: PacedOutletOptions;
-  readonly #over = new AbortController();
+  /** Made for the first wait: most sockets never wait. */
+  #over: AbortController | null = null;
   #closed = false;
 
   /** Sends through `socket`. */
@@ -58,7 +59,7 @@ export class PacedOutlet implements Outlet {
 
   /** Resolves when the reader has taken enough; rejects once the outlet is closed. */
   async drained(): Promise<void> {
-    const { signal } = this.#over;
+    const { signal } = this.#over ??= new AbortController();
     let least = this.#socket.bufferedAmount;
     let stalledMs = 0;
     while (!this.#closed && this.#socket.bufferedAmount > this.#highWater) {
@@ -79,7 +80,7 @@ export class PacedOutlet implements Outlet {
   /** Sends nothing any more. */
   close(): void {
     this.#closed = true;
-    this.#over.abort();
+    this.#over?.abort();
   }
 
   #send(frame: string): void {

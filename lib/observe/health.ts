@@ -117,8 +117,9 @@ function describeStartup(startup: StartupReport): StartupReport {
   };
 }
 
+/** Every service: by its probe where it has one, else by how its phase of the start-up went. */
 function checksOf(
-  { probes, degraded }: HealthReport,
+  { startup, probes, degraded }: HealthReport,
   options: HealthOptions,
 ): Readonly<Record<string, readonly HealthCheck[]>> {
   const time = new Date(options.nowMs).toISOString();
@@ -135,12 +136,19 @@ function checksOf(
     };
     return [name, [check]];
   });
-  const unprobed = degraded.filter((name) => !probes.some((probe) => probe.name === name))
-    .map((name): [string, HealthCheck[]] => [
-      name,
-      [{ status: "warn", componentType: "component", time }],
-    ]);
-  return Object.fromEntries([...probed, ...unprobed]);
+  const built = startup.phases.map(({ name, critical, status }): [string, HealthCheck[]] => {
+    const failed = critical ? "fail" : "warn";
+    return [name, [{
+      status: status === "ok" ? "pass" : failed,
+      componentType: "component",
+      time,
+    }]];
+  });
+  const lost = degraded.map((name): [string, HealthCheck[]] => [
+    name,
+    [{ status: "warn", componentType: "component", time }],
+  ]);
+  return Object.fromEntries([...built, ...lost, ...probed]);
 }
 
 function describeError(error: unknown): string {

@@ -182,7 +182,7 @@ export class Metrics {
   /** Before any sink, the newest samples are kept, within a bound. */
   #keep(sample: Sample): void {
     this.#kept!.push(sample);
-    if (this.#kept!.length > 100_000) this.#kept!.splice(0, 50_000);
+    if (this.#kept!.length > 20_000) this.#kept!.splice(0, 10_000);
   }
 }
 

@@ -1,18 +1,11 @@
 /**
- * The metrics as Prometheus text. Importing `prom-client` costs some 50 ms, so
- * this module is imported after the server listens.
+ * The metrics as Prometheus text. What is recorded is kept here, cheaply, until somebody asks for
+ * it: only then is the library loaded, which takes longer than all else.
  *
  * @module
  */
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import {
-  type Exposition,
-  METRIC_PREFIX,
-  type MetricDefinition,
-  METRICS,
-  type MetricsSink,
-  RESIDENT_MEMORY,
-} from "./metrics.ts";
+import type { Exposition, MetricName, MetricsSink } from "./metrics.ts";
+import type { PrometheusRegistry } from "./prometheus_registry.ts";
 import { type SeriesLabels, SeriesTable } from "./series.ts";
 
 /** How the exposition is made. */
@@ -29,64 +22,69 @@ export interface Prometheus {
   render(): Promise<Exposition>;
 }
 
-/** Makes a registry of its own with every metric of {@linkcode METRICS}, prefixed `drawbridge_`. */
+/** Samples of histograms, 8 bytes each, that are kept before the library is loaded for them. */
+const MAX_KEPT = 100_000;
+
+/** Makes a registry of its own, once somebody asks for it. */
 export function createPrometheus(options: PrometheusOptions = {}): Prometheus {
-  const registry = new Registry();
-  const metrics = new Map(
-    Object.entries(METRICS).map(([name, definition]) => [
-      name,
-      register(registry, name, definition),
-    ]),
-  );
-  const table = new SeriesTable((name, labels) => metrics.get(name)!(labels));
-  const residentBytes = options.residentBytes ?? (() => Deno.memoryUsage().rss);
-  new Gauge({
-    name: RESIDENT_MEMORY.name,
-    help: RESIDENT_MEMORY.help,
-    registers: [registry],
-    collect() {
-      this.set(residentBytes());
-    },
+  const { residentBytes = () => Deno.memoryUsage().rss } = options;
+  const series: LateSeries[] = [];
+  let registry: PrometheusRegistry | null = null;
+  let loading: Promise<PrometheusRegistry> | undefined;
+  let kept = 0;
+
+  const load = async (): Promise<PrometheusRegistry> => {
+    const { createRegistry } = await import("./prometheus_registry.ts");
+    const loaded = createRegistry(residentBytes);
+    registry = loaded;
+    for (const early of series.splice(0)) early.open(loaded);
+    return loaded;
+  };
+  const loaded = (): Promise<PrometheusRegistry> => loading ??= load();
+
+  const table = new SeriesTable((name, labels) => {
+    if (registry !== null) return registry.open(name, labels);
+    const late = new LateSeries(name, labels);
+    series.push(late);
+    return (value) => {
+      // Whoever renders is told why it could not be loaded; until then the newest are lost.
+      if (late.isOpen || kept++ < MAX_KEPT) return late.write(value);
+      loaded().catch(() => {});
+    };
   });
   return {
     sink: (sample) => table.take(sample),
     async render(): Promise<Exposition> {
+      const { render } = await loaded();
       table.flush();
-      return { contentType: registry.contentType, body: await registry.metrics() };
+      return await render();
     },
   };
 }
 
-/** Registers one metric; the result opens a series of it. */
-function register(
-  registry: Registry,
-  name: string,
-  definition: MetricDefinition,
-): (labels: SeriesLabels) => (value: number) => void {
-  const common = {
-    name: `${METRIC_PREFIX}${name}`,
-    help: definition.help,
-    labelNames: [...definition.labels],
-    registers: [registry],
-  };
-  switch (definition.kind) {
-    case "counter": {
-      const counter = new Counter(common);
-      return (labels) => (value) => counter.inc(labels, value);
-    }
-    case "gauge": {
-      const gauge = new Gauge(common);
-      return (labels) => (value) => gauge.set(labels, value);
-    }
-    case "histogram": {
-      const buckets = definition.buckets === undefined ? {} : { buckets: [...definition.buckets] };
-      const histogram = new Histogram({ ...common, ...buckets });
-      return (labels) => {
-        histogram.zero(labels);
-        return (value) => histogram.observe(labels, value);
-      };
-    }
-    default:
-      return definition.kind satisfies never;
+/** A series that keeps its values until it is opened. */
+class LateSeries {
+  readonly #name: MetricName;
+  readonly #labels: SeriesLabels;
+  readonly #kept: number[] = [];
+  #write: ((value: number) => void) | null = null;
+
+  constructor(name: MetricName, labels: SeriesLabels) {
+    this.#name = name;
+    this.#labels = labels;
+  }
+
+  get isOpen(): boolean {
+    return this.#write !== null;
+  }
+
+  write(value: number): void {
+    if (this.#write === null) this.#kept.push(value);
+    else this.#write(value);
+  }
+
+  open(registry: PrometheusRegistry): void {
+    this.#write = registry.open(this.#name, this.#labels);
+    for (const value of this.#kept.splice(0)) this.#write(value);
   }
 }

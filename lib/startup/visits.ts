@@ -19,8 +19,10 @@ export interface VisitOptions {
 }
 
 /** What a visit hears of the two barriers: the first verdict since it began, or that its time is over. */
-interface Heard<S, V> {
+export interface Heard<S, V> {
+  /** The services' verdict. */
   readonly services: Verdict<S> | null;
+  /** The keys' verdict. */
   readonly keys: Verdict<V> | null;
 }
 

@@ -14,14 +14,14 @@ export interface ShownApi {
   readonly components: { readonly schemas: Readonly<Record<string, JsonSchema>> };
 }
 
-/** One operation of it. */
+/** One operation, as far as the page shows it. */
 export interface ShownOperation {
   readonly parameters?: readonly (JsonSchema & { name: string; schema: JsonSchema })[];
   readonly requestBody?: { content: Record<string, { schema: JsonSchema }> };
   readonly responses: Readonly<Record<string, { content?: Record<string, ShownMedia> }>>;
 }
 
-/** One media type of an answer. */
+/** A body, by its media type. */
 export interface ShownMedia {
   readonly schema: JsonSchema;
 }

@@ -15,14 +15,14 @@ export interface ShownChat {
   readonly components: { readonly messages: Readonly<Record<string, ShownMessage>> };
 }
 
-/** One operation of it. */
+/** One frame in one direction, and what answers it. */
 export interface ShownAction {
   readonly action: "receive" | "send";
   readonly reply?: { readonly messages: readonly { readonly $ref: string }[] };
   readonly "x-error-codes"?: readonly ErrorCode[];
 }
 
-/** One message of it. */
+/** One frame, as far as the page shows it. */
 export interface ShownMessage {
   readonly name: string;
   readonly summary: string;

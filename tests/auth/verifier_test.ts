@@ -175,3 +175,18 @@ Deno.test("TokenVerifier reads nothing of a token over 8 KiB", async () => {
   assert(error.cause instanceof Error);
   assertEquals(error.cause.message, "Cannot accept a token: too large");
 });
+
+Deno.test("TokenVerifier takes no token for having a header that it has seen", async () => {
+  const { signal } = new AbortController();
+  const options = { kind: "secret", secret: TEST_SECRET, algorithms: ["HS256"] } as const;
+  const verifier = new TokenVerifier(await loadKeys(options, { signal }), options);
+  const good = await mintToken();
+  await verifier.verify(good);
+  const expired = await mintToken({ expiresInSeconds: -1 });
+  const forged = await mintToken({ secret: "another secret of more than 32 bytes" });
+  const [header, payload] = good.split(".");
+  for (const token of [expired, forged, `${header}.${payload}`, `${header}.${payload}.!`]) {
+    await assertRejects(() => verifier.verify(token), AppError);
+  }
+  assertEquals((await verifier.verify(await mintToken({ sub: "bob" }))).subject, "bob");
+});

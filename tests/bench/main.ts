@@ -5,7 +5,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { type BenchResult, runBench, type Size } from "./bench.ts";
+import { type Bench, runBench, type Size } from "./bench.ts";
 import { BENCHES } from "./benches/mod.ts";
 import { saveResult } from "./results.ts";
 import { PEERS } from "./targets.ts";
@@ -33,20 +33,8 @@ if (unknown.length > 0) {
   Deno.exit(2);
 }
 
-if (values.child) {
-  const bench = BENCHES.get(chosen[0]!)!;
-  const usual = {
-    full: bench.repetitions ?? 5,
-    quick: Math.min(bench.repetitions ?? 3, 3),
-    tiny: 1,
-  };
-  const repetitions = Number(values.repetitions ?? usual[size]);
-  // What keeps the benches from rotting installs no peers.
-  const own = size === "tiny" ? bench.targets.filter((name) => !PEERS.includes(name)) : undefined;
-  const only = values.only?.split(",") ?? own;
-  const result: BenchResult = await runBench(bench, { size, repetitions, only });
-  console.log(describeResult(result));
-  await saveResult(result, { size, repetitions, folder: values.results });
+if (values.child || size === "tiny") {
+  for (const name of chosen) await measure(BENCHES.get(name)!);
   Deno.exit(0);
 }
 
@@ -61,3 +49,19 @@ for (const name of chosen) {
   if (!success) failed++;
 }
 if (failed > 0) Deno.exit(1);
+
+/** Runs a bench in this process, prints its table and saves its result. */
+async function measure(bench: Bench): Promise<void> {
+  const usual = {
+    full: bench.repetitions ?? 5,
+    quick: Math.min(bench.repetitions ?? 3, 3),
+    tiny: 1,
+  };
+  const repetitions = Number(values.repetitions ?? usual[size]);
+  // What keeps the benches from rotting installs no peers.
+  const own = size === "tiny" ? bench.targets.filter((name) => !PEERS.includes(name)) : undefined;
+  const only = values.only?.split(",") ?? own;
+  const result = await runBench(bench, { size, repetitions, only });
+  console.log(describeResult(result));
+  await saveResult(result, { size, repetitions, folder: values.results });
+}

@@ -99,7 +99,7 @@ export class TestBrowser implements AsyncDisposable {
       reducedMotion: "reduce",
       serviceWorkers: "block",
     });
-    context.setDefaultTimeout(HANG_MS);
+    context.setDefaultTimeout(2 * HANG_MS);
     if (script !== undefined) await context.addInitScript({ content: script });
     await context.addInitScript(reportViolations);
     const watched: Watched = { complaints: [], requests: [] };

@@ -28,6 +28,7 @@ async function assertDrains(server: ServerProcess): Promise<void> {
   assertEquals(server.logs.at(-1)?.msg, "drained");
   const errors = server.logs.filter(({ level }) => level === "error").map(({ msg }) => msg);
   assertEquals(errors.filter((msg) => msg !== "The store is lost"), []);
+  console.log(`drained in ${server.drainMs} ms, in time: ${server.logs.at(-1)?.inTime}`);
 }
 
 /** Asserts that a socket was told to come back, then closed with 1012, and returns when it should. */

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { frameBytes } from "../support/arbitraries.ts";
 import { Canary } from "../support/canary.ts";
+import { ChatClient } from "../support/chat_client.ts";
 import { eventually } from "../support/feed.ts";
 import { RawSocket } from "../support/raw_socket.ts";
 import { needsServer, ServerProcess } from "../support/server_process.ts";
@@ -11,6 +12,12 @@ const MIB = 1_048_576;
 /** Above what an idle server takes, below that and the message. */
 const LIMIT_MEMORY_BYTES = 220 * MIB;
 const MESSAGE_BYTES = 200 * MIB;
+
+/** V8's longest string is a little shorter. */
+const NO_STRING_BYTES = 512 * MIB;
+
+/** What a test takes that sends that much, bytes. */
+const ROOM_BYTES = 2_048 * MIB;
 
 const PIECE = new Uint8Array(MIB).fill(120);
 
@@ -24,12 +31,22 @@ async function connect(server: ServerProcess): Promise<RawSocket> {
 }
 
 /** Sends one text message in pieces, and its end or not. */
-async function sendMessage(socket: RawSocket, { ends }: { ends: boolean }): Promise<void> {
-  const count = MESSAGE_BYTES / PIECE.length;
+async function sendMessage(
+  socket: RawSocket,
+  { bytes = MESSAGE_BYTES, ends }: { bytes?: number; ends: boolean },
+): Promise<void> {
+  const count = bytes / PIECE.length;
   await socket.write(frameBytes({ opcode: 1, payload: PIECE, fin: false }));
   const middle = frameBytes({ opcode: 0, payload: PIECE, fin: false });
   for (let sent = 1; sent < count - 1; sent++) await socket.write(middle);
   await socket.write(frameBytes({ opcode: 0, payload: PIECE, fin: ends }));
+}
+
+/** What a test needs that takes {@linkcode ROOM_BYTES}. */
+function needsRoom(name: string): { name: string; ignore: boolean } {
+  const needed = needsServer(name);
+  if (needed.ignore || Deno.systemMemoryInfo().available > ROOM_BYTES) return needed;
+  return { name: `${name} [ignored: needs 2 GiB of memory]`, ignore: true };
 }
 
 /** How a newcomer is met: the status of its handshake. */
@@ -76,5 +93,21 @@ Deno.test({
     console.log(`fragments: canary ping p99 ${p99}, longest ${longest} ms (${count})`);
     assert(await server.metric("slow_consumers_total") === 0, "somebody who reads was closed");
     assertEquals(server.logs.filter(({ level }) => level === "error"), []);
+  },
+});
+
+Deno.test({
+  ...needsRoom(
+    "a message of 512 MiB, for which the platform has no string, ends nobody else's socket and not the process",
+  ),
+  async fn() {
+    await using server = await ServerProcess.start();
+    await server.state("ready");
+    await using bystander = await ChatClient.connect(server.address, await mintToken());
+    using socket = await connect(server);
+    await sendMessage(socket, { bytes: NO_STRING_BYTES, ends: true });
+    await server.log("The platform could not read a socket", { level: "error" });
+    assertEquals((await bystander.request({ type: "ping" })).type, "pong");
+    await eventually(async () => await knock(server) === 101 || undefined, "a place");
   },
 });

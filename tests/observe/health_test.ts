@@ -89,10 +89,17 @@ for (const build of [readinessDocument, healthDocument]) {
   });
 }
 
-Deno.test("healthDocument has one check for each service, probed or degraded", () => {
+Deno.test("healthDocument has one check for each service, probed, degraded or only built", () => {
   const probes = [{ ...STORE, ok: false }, MODEL];
+  const startup = makeStartup("ready");
+  const keys = { name: "keys", critical: true, status: "ok", attempts: 1, durationMs: 1 } as const;
+  const agents = { ...keys, name: "agents", status: "failed" } as const;
   const { body } = healthDocument(
-    makeReport({ probes, degraded: ["model", "recovery"] }),
+    makeReport({
+      probes,
+      degraded: ["model", "recovery"],
+      startup: { ...startup, phases: [keys, ...startup.phases, agents] },
+    }),
     { ...OPTIONS, version: "1.2.3" },
   );
   const common = { componentType: "component", time: TIME } as const;
@@ -101,8 +108,11 @@ Deno.test("healthDocument has one check for each service, probed or degraded", (
     store: [{ status: "fail", observedValue: 1, observedUnit: "ms", ...common }],
     model: [{ status: "warn", observedValue: 20, observedUnit: "ms", ...common }],
     recovery: [{ status: "warn", ...common }],
+    keys: [{ status: "pass", ...common }],
+    agents: [{ status: "fail", ...common }],
   });
-  assertEquals(body.startup?.phases.map(({ name }) => name), ["store", "model"]);
+  const phases = body.startup?.phases.map(({ name }) => name);
+  assertEquals(phases, ["keys", "store", "model", "agents"]);
 });
 
 Deno.test("healthDocument shows a failed probe's text in development only, masked", () => {

@@ -79,3 +79,32 @@ Deno.test("createPrometheus makes registries that share nothing", async () => {
   one.metrics.record("connections", {}, 9);
   assertFalse((await other.lines()).includes("drawbridge_connections 9"));
 });
+
+Deno.test("createPrometheus keeps what is observed before and after its library is loaded", async () => {
+  const { metrics, lines } = makeMetrics();
+  const count = async () => {
+    const text = (await lines()).join("\n");
+    return /store_operation_seconds_count{operation="get"} (\d+)/.exec(text)?.[1];
+  };
+  for (let at = 0; at < 3; at++) {
+    metrics.record("store_operation_seconds", { operation: "get" }, 0.1);
+  }
+  assertEquals(await count(), "3");
+  metrics.record("store_operation_seconds", { operation: "get" }, 0.1);
+  metrics.record("closes_total", { code: "1012" });
+  assertEquals(await count(), "4");
+  assert((await lines()).includes('drawbridge_closes_total{code="1012"} 1'));
+});
+
+Deno.test("createPrometheus loads its library before it keeps too much", async () => {
+  const { metrics, lines } = makeMetrics();
+  for (let at = 0; at < 100_001; at++) {
+    metrics.record("run_first_chunk_seconds", {}, 0.1);
+  }
+  await import("../../lib/observe/prometheus_registry.ts");
+  const counted = /run_first_chunk_seconds_count (\d+)/.exec((await lines()).join("\n"))?.[1];
+  assert(Number(counted) > 99_900, counted);
+  metrics.record("run_first_chunk_seconds", {}, 0.1);
+  const more = /run_first_chunk_seconds_count (\d+)/.exec((await lines()).join("\n"))?.[1];
+  assertEquals(Number(more), Number(counted) + 1);
+});

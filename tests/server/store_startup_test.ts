@@ -59,6 +59,8 @@ Deno.test({
   async fn() {
     await using kv = new KvAddress({ kind: "hang" });
     await using server = await ServerProcess.start({ env: { ...kv.env, STARTUP_WAIT_MS: "700" } });
+    // Who first asks for metrics waits for their library: longer, perhaps, than a caller here.
+    await server.waiting(0);
     await using client = new ChatClient(server.address, await mintToken());
     await server.waiting(1);
     await assertNotReady(server);

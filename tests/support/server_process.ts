@@ -22,6 +22,8 @@ export interface ServerProcessOptions {
    * as on Deno Deploy. `start` where left out.
    */
   readonly task?: "start" | "dev" | "deploy";
+  /** Further arguments of the runtime, not with `dev`. */
+  readonly flags?: readonly string[];
 }
 
 /** One line of the log. */
@@ -33,9 +35,9 @@ export interface LogLine {
 }
 
 const ARGUMENTS = {
-  start: ["run", "--no-prompt", "-P=start", "main.ts"],
-  dev: ["task", "dev"],
-  deploy: ["run", "--no-prompt", "-A", "main.ts"],
+  start: (flags: readonly string[]) => ["run", "--no-prompt", "-P=start", ...flags, "main.ts"],
+  dev: () => ["task", "dev"],
+  deploy: (flags: readonly string[]) => ["run", "--no-prompt", "-A", ...flags, "main.ts"],
 } as const;
 
 const ROOT = new URL("../../", import.meta.url);
@@ -69,11 +71,11 @@ export class ServerProcess implements AsyncDisposable {
   #address: string | null = null;
 
   /** Starts the process, and waits for nothing. */
-  constructor({ env = {}, task = "start" }: ServerProcessOptions = {}) {
+  constructor({ env = {}, task = "start", flags = [] }: ServerProcessOptions = {}) {
     this.#folder = new TempFolder();
     this.#task = task;
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: [...ARGUMENTS[task]],
+      args: ARGUMENTS[task](flags),
       cwd: ROOT,
       clearEnv: true,
       env: {
@@ -111,6 +113,11 @@ export class ServerProcess implements AsyncDisposable {
     return this.#address;
   }
 
+  /** The process's id. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   /** All lines on stdout so far. */
   get lines(): readonly string[] {
     return this.#lines.items;
@@ -124,6 +131,12 @@ export class ServerProcess implements AsyncDisposable {
   /** All log lines so far. Throws where a line is no JSON object. */
   get logs(): readonly LogLine[] {
     return this.lines.map((line) => JSON.parse(line));
+  }
+
+  /** How long its drain took, by its own log, milliseconds. */
+  get drainMs(): number {
+    const at = (msg: string) => Date.parse(this.logs.find((line) => line.msg === msg)?.time ?? "");
+    return at("drained") - at("draining");
   }
 
   /** Waits until it says where it listens, and returns that. */

@@ -24,11 +24,12 @@ export interface StreamOrder {
 }
 
 /** What a server can be told. */
-export type Command = { readonly do: "open" | "count" } | StreamOrder;
+export type Command = { readonly do: "open" | "count" | "settle" } | StreamOrder;
 
 /** What a server tells; times are milliseconds since the epoch, with their fractions. */
 export type Report =
   | { readonly event: "listening"; readonly address: string }
+  | { readonly event: "settled" }
   | { readonly event: "counted"; readonly imports: number; readonly verifications: number }
   | { readonly event: "ready" | "streaming" | "pushed"; readonly at: number };
 

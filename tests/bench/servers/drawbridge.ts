@@ -10,6 +10,7 @@ import { TokenVerifier } from "../../../lib/auth/verifier.ts";
 import type { Services } from "../../../lib/services.ts";
 import { StartupBarrier } from "../../../lib/startup/barrier.ts";
 import { type Command, control, FOLLOWED, report, type StreamOrder } from "./control.ts";
+import { settled, watchDatabase } from "./settling.ts";
 
 /** Calls that no request may repeat. */
 const calls = { imports: 0, verifications: 0 };
@@ -17,6 +18,7 @@ let services: Services | null = null;
 const held = Promise.withResolvers<void>();
 const now = (): number => performance.timeOrigin + performance.now();
 
+watchDatabase();
 before(SubtleCrypto.prototype, "importKey", () => calls.imports++);
 before(TokenVerifier.prototype, "verify", () => calls.verifications++);
 before(StartupBarrier.prototype, "open", (built: unknown) => {
@@ -79,6 +81,7 @@ async function stream({ ticks, perTick, delta, pauseMs, tell }: StreamOrder): Pr
 control((command: Command) => {
   if (command.do === "open") held.resolve();
   else if (command.do === "count") report({ event: "counted", ...calls });
+  else if (command.do === "settle") void settled().then(() => report({ event: "settled" }));
   else if (command.do === "stream") void stream(command);
 });
 await import("../../../main.ts");

@@ -6,7 +6,6 @@
 import type { TargetName } from "../bench.ts";
 import { FOLLOWED } from "../servers/control.ts";
 import { Crowd } from "./crowd.ts";
-import { idle } from "./idle.ts";
 import type { Target } from "./target.ts";
 import { tokens } from "./tokens.ts";
 import { joined } from "./wire.ts";
@@ -46,7 +45,7 @@ export async function followers(
       for (const wire of crowd.wires) wire.send(opens);
     });
     // Each has still to read the logs once before it is live.
-    await idle(target.pid);
+    await target.settled();
     return crowd;
   } catch (error) {
     crowd[Symbol.dispose]();

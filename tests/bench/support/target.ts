@@ -101,6 +101,13 @@ export class Target implements AsyncDisposable {
     return await this.#report("counted", from);
   }
 
+  /** Waits until its database has nothing to do; of `drawbridge` only. */
+  async settled(): Promise<void> {
+    const from = this.#reports.length;
+    await this.tell({ do: "settle" });
+    await this.#report("settled", from);
+  }
+
   /** Kills it. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#ended) this.#child.kill("SIGKILL");

@@ -7,7 +7,7 @@
  * @module
  */
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { MessagePart } from "../../../../lib/chat/protocol.ts";
 import { textOf, type Turn, type TurnState } from "../state/turns.ts";
 import { AnswerParts, Ending, hasFailed } from "./answer.tsx";
@@ -27,6 +27,9 @@ export interface TurnActions {
 /** Longest message that is shown whole at first, characters. */
 const MAX_MESSAGE = 1_500;
 
+/** Time that a message may take to be stored, milliseconds, before its reader is told. */
+const LATE_MS = 600;
+
 /** Shows a turn. */
 export function TurnView(
   { turn, isLast, actions }: {
@@ -36,16 +39,29 @@ export function TurnView(
   },
 ): JSX.Element {
   const { question, state } = turn;
+  const isLate = useLate(state.kind === "unsent" || state.kind === "queued");
+  const look = isLate || state.kind === "refused" ? state.kind : "";
   return (
     <div class="turn">
-      <article class={`question ${state.kind}`} aria-label={`You, ${clock(question.time)}`}>
+      <article class={`question ${look}`} aria-label={`You, ${clock(question.time)}`}>
         <h2 class="sr">You</h2>
         <QuestionText text={question.text} />
-        <Delivery state={state} id={question.id} actions={actions} />
+        {look !== "" && <Delivery state={state} id={question.id} actions={actions} />}
       </article>
       <Reply turn={turn} isLast={isLast} actions={actions} />
     </div>
   );
+}
+
+/** Whether it has been so for a while: what passes at once is not worth a word. */
+function useLate(isSo: boolean): boolean {
+  const [isLate, setLate] = useState(false);
+  useEffect(() => {
+    if (!isSo) return setLate(false);
+    const timer = setTimeout(() => setLate(true), LATE_MS);
+    return () => clearTimeout(timer);
+  }, [isSo]);
+  return isSo && isLate;
 }
 
 function QuestionText({ text }: { readonly text: string }): JSX.Element {
