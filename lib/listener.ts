@@ -7,10 +7,16 @@
  */
 import { requestIdOf } from "./request_id.ts";
 
+/** What is known of a request besides itself. */
+export interface Arrival {
+  /** When it came, on the clock of `performance.now`, milliseconds. */
+  readonly arrivedMs: number;
+}
+
 /** What answers requests. */
 export interface Application {
-  /** Answers one request. */
-  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** Answers one request, with what is known of it where it had to wait for the application. */
+  readonly fetch: (request: Request, arrival?: Arrival) => Response | Promise<Response>;
 }
 
 /** Pending connections that the kernel holds: a burst overflows the default of 511. */
@@ -71,8 +77,9 @@ export class Listener {
     if (/^(GET|HEAD)$/.test(request.method) && LIVENESS.test(request.url)) return alive(request);
     // Touched before the first await: a signal that nobody asked for never aborts.
     void request.signal;
+    const arrivedMs = performance.now();
     const application = await this.#loaded.promise;
-    return await application.fetch(request);
+    return await application.fetch(request, { arrivedMs });
   }
 }
 

@@ -34,17 +34,16 @@ const API_METHODS: readonly (readonly [string, string])[] = [
   ["/api/chat/:threadId/stop", "POST"],
 ];
 
-/** The address of `/ws`, whatever its host and its query. */
-const SOCKET_URL = /^https?:\/\/[^/?#]*\/ws(?:\?|$)/;
-
 /** Makes the application. `server` reaches every handler through its context. */
 export function createApp(server: ServerContext): Hono<ReadyEnv> {
   const app = new Hono<ReadyEnv>();
   const { config, log } = server;
 
   // First and alone: nothing may touch the response of an upgrade.
-  app.all("/ws", (c) => handleHandshake(c.req.raw, server));
-  sendSocketsAhead(app, (request) => handleHandshake(request, server));
+  app.all("/ws", (c) => {
+    c.set("server", server);
+    return handleHandshake(c);
+  });
 
   app.use(withServer(server));
   app.use(secureHeaders({
@@ -107,19 +106,6 @@ export function createApp(server: ServerContext): Hono<ReadyEnv> {
     return problemOf(error, { requestId, headers: challengeFor(error) });
   });
   return app;
-}
-
-/**
- * Hands what asks for `/ws`, spelt like that, to `handle` directly: a context for each of
- * thousands who wait would hold more than all else about them.
- */
-function sendSocketsAhead(
-  app: Hono<ReadyEnv>,
-  handle: (request: Request) => Response | Promise<Response>,
-): void {
-  const others = app.fetch;
-  app.fetch = (request, ...rest) =>
-    SOCKET_URL.test(request.url) ? handle(request) : others(request, ...rest);
 }
 
 /** HTTP must answer something: that the store did not tell, and that asking again is safe. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Context } from "hono";
 import type { Principal } from "../lib/auth/principal.ts";
 import { challengeFor } from "../lib/auth/refusal.ts";
 import {
@@ -14,6 +15,7 @@ import {
   type Refusal,
 } from "../lib/chat/handshake.ts";
 import { type Connection, reconnectAfterMs } from "../lib/chat/connections.ts";
+import { closeLabel } from "../lib/chat/close_codes.ts";
 import { encodeFrame, errorFrame } from "../lib/chat/protocol.ts";
 import { ChatSession, type SessionEvents } from "../lib/chat/session.ts";
 import { WebSocketChannel } from "../lib/chat/socket.ts";
@@ -22,7 +24,7 @@ import { refusalOf } from "../lib/startup/refusal.ts";
 import type { ServerContext } from "../lib/server_context.ts";
 import { inRequest } from "../lib/observe/log_context.ts";
 import { requestIdOf } from "../lib/request_id.ts";
-import { describeRequest, INVALID_HOST, urlOf } from "./context.ts";
+import { describeRequest, INVALID_HOST, type ServerEnv, urlOf } from "./context.ts";
 import { problemOf } from "./problem.ts";
 
 /** An admitted caller as the gate describes it. */
@@ -48,11 +50,12 @@ const OPEN_TIMEOUT_MS = 10_000;
 const IDLE_TIMEOUT_SECONDS = 30;
 
 /** A handshake that may go to the gate. */
-interface Arrival {
+interface Handed {
   readonly server: ServerContext;
   readonly request: Request;
   readonly requestId: string;
   readonly handshake: Handshake;
+  readonly arrivedMs: number | undefined;
 }
 
 /**
@@ -60,8 +63,7 @@ interface Arrival {
  * the server after an upgrade. Never rejects.
  */
 export function handleHandshake(
-  request: Request,
-  server: ServerContext,
+  { req: { raw: request }, env, var: { server } }: Pick<Context<ServerEnv>, "req" | "env" | "var">,
 ): Response | Promise<Response> {
   const requestId = requestIdOf(request.headers);
   if (server.tracing.isOn) {
@@ -71,7 +73,10 @@ export function handleHandshake(
   // What was only needed to check is let go: thousands may wait from here on.
   return handshake.ok
     // Also for all that the socket does later.
-    ? inRequest(requestId, () => admit({ server, request, requestId, handshake }))
+    ? inRequest(requestId, () => {
+      const arrivedMs = env?.arrivedMs;
+      return admit({ server, request, requestId, handshake, arrivedMs });
+    })
     : refuse(server, requestId, handshake.error, handshake.headers);
 }
 
@@ -108,12 +113,15 @@ function refuse(
 }
 
 /** Steps 5 to 7: the gate, and the upgrade. */
-async function admit({ server, request, requestId, handshake }: Arrival): Promise<Response> {
+async function admit(
+  { server, request, requestId, handshake, arrivedMs }: Handed,
+): Promise<Response> {
   const { token, protocol } = handshake;
   // Touched before the first await: a signal that nobody asked for never aborts.
   const { signal } = request;
   const passage = await server.gate.pass<Principal>({
     authenticate: (verifier) => verifier.verify(token),
+    arrivedMs,
     deadlineMs: server.config.startup.waitMs,
     signal,
   });
@@ -181,17 +189,6 @@ function serve(socket: WebSocket, opening: Opening): void {
       release();
       server.metrics.record("closes_total", { code: closeLabel(channel.closeCode, code) });
     });
-}
-
-/** What a peer closes with where all is well, or no close frame came: RFC 6455 §7.4.1, and 0 of the platform's. */
-const PEER_CLOSES: ReadonlySet<number> = new Set([0, 1000, 1001, 1005, 1006]);
-
-/**
- * The code by which a close is counted: this side's own, whatever the peer answered. Of the peer's
- * only the usual ones: it may choose any other freely, and would fill the metric with them.
- */
-function closeLabel(own: number | null, peers: number): string {
-  return String(own ?? (PEER_CLOSES.has(peers) ? peers : "other"));
 }
 
 /** Opens the chat, or says why there is none. */

@@ -13,6 +13,7 @@ import { AppError } from "../lib/errors.ts";
 import { inRequest } from "../lib/observe/log_context.ts";
 import type { Tracing } from "../lib/observe/tracing.ts";
 import { requestIdOf } from "../lib/request_id.ts";
+import type { Arrival } from "../lib/listener.ts";
 import type { ServerContext } from "../lib/server_context.ts";
 import type { Services } from "../lib/services.ts";
 import { refusalOf } from "../lib/startup/refusal.ts";
@@ -20,6 +21,8 @@ import { problemOf } from "./problem.ts";
 
 /** Hono's environment of every route. */
 export interface ServerEnv {
+  /** What the listener says of a request; nothing where it is asked by other means. */
+  Bindings: Partial<Arrival>;
   Variables: {
     /** Names the request in answers and logs. */
     requestId: string;
@@ -29,6 +32,7 @@ export interface ServerEnv {
 
 /** Hono's environment behind {@linkcode requireReady}. */
 export interface ReadyEnv {
+  Bindings: ServerEnv["Bindings"];
   Variables: ServerEnv["Variables"] & {
     principal: Principal;
     services: Services;
@@ -88,6 +92,8 @@ export function requireReady(): MiddlewareHandler<ReadyEnv> {
     }
     const passage = await gate.pass({
       authenticate: (verifier) => verifier.verify(credential.token),
+      // Without a listener there is no such object.
+      arrivedMs: c.env?.arrivedMs,
       deadlineMs: config.startup.waitMs,
       signal,
     });

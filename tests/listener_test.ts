@@ -27,6 +27,8 @@ Deno.test({
   async fn() {
     const listener = new Listener({ host: "127.0.0.1", port: 0 });
     const seen: string[] = [];
+    const arrivals: (number | undefined)[] = [];
+    const startedMs = performance.now();
     const early = ["/health/ready", "/health/live/else", "/?/health/live"].map(async (path) => {
       const answer = await fetch(listener.address + path);
       return await answer.text();
@@ -34,8 +36,10 @@ Deno.test({
     const posted = fetch(`${listener.address}/health/live`, { method: "POST" });
     // Answered after the others have come.
     await (await fetch(`${listener.address}/health/live`)).text();
+    const servedMs = performance.now();
     listener.serve({
-      fetch: (request) => {
+      fetch: (request, arrival) => {
+        arrivals.push(arrival?.arrivedMs);
         seen.push(`${request.method} ${new URL(request.url).pathname}`);
         return new Response("from the application");
       },
@@ -47,6 +51,11 @@ Deno.test({
       "from the application",
     );
     assertEquals(seen.length, 5);
+    // Who had to wait for it came before it; who came later did not wait.
+    for (const arrivedMs of arrivals.slice(0, 4)) {
+      assert(arrivedMs! >= startedMs && arrivedMs! <= servedMs);
+    }
+    assertEquals(arrivals[4], undefined);
     await listener.shutdown();
   },
 });

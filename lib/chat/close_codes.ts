@@ -67,3 +67,14 @@ export function closeNotes(): CloseNote[] {
     return { code: Number(code), reasons: [...new Set(own.map(({ reason }) => reason))], ...note };
   });
 }
+
+/** What a peer closes with where all is well, or no close frame came: RFC 6455 §7.4.1, and 0 of the platform's. */
+const PEER_CLOSES: ReadonlySet<number> = new Set([0, 1000, 1001, 1005, 1006]);
+
+/**
+ * The code by which a close is counted: this side's own, whatever the peer answered. Of the peer's
+ * only the usual ones: it may choose any other freely, and would fill the metric with them.
+ */
+export function closeLabel(own: number | null, peers: number): string {
+  return String(own ?? (PEER_CLOSES.has(peers) ? peers : "other"));
+}

@@ -92,7 +92,7 @@ export class Gate<S, V> {
     request: PassRequest<V, P>,
     span: Span,
   ): Promise<Passage<S, P>> {
-    const arrivedMs = this.#now();
+    const arrivedMs = request.arrivedMs ?? this.#now();
     const caller = await this.#arrive(request);
     // Two frames for each of thousands: whatever else is awaited ends before this.
     const passage = "kind" in caller

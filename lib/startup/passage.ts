@@ -33,7 +33,9 @@ export type Caller<V, P extends Named> = Verified<P> | Unverified<V, P>;
 
 /** One caller at the gate. */
 export type PassRequest<V, P extends Named> = Caller<V, P> & {
-  /** Longest wait for keys and verdict together, milliseconds: `STARTUP_WAIT_MS`. */
+  /** When it came, by the gate's clock, where it could not be let in at once; now where left out. */
+  readonly arrivedMs?: number | undefined;
+  /** Longest wait, from its arrival on, for keys and verdict together, milliseconds: `STARTUP_WAIT_MS`. */
   readonly deadlineMs: number;
   /** Aborts when the caller leaves. Touch `request.signal` before the first await, or it never does. */
   readonly signal: AbortSignal;

@@ -54,6 +54,26 @@ Deno.test("Gate makes a verified caller wait for the verdict, and counts the wai
   ]);
 });
 
+Deno.test("Gate counts the wait and the deadline of a caller that came earlier from then on", async () => {
+  using time = new FakeTime();
+  const { gate, barrier } = newGate();
+  await elapse(time, 5_000);
+  const come = (deadlineMs: number) => {
+    const principal = { subject: "ann" };
+    return watch(
+      gate.pass({ arrivedMs: Date.now() - 2_000, deadlineMs, signal: stays(), principal }),
+    );
+  };
+  const [late, ready] = [come(2_500), come(10_000)];
+  await elapse(time, 1_000);
+  assert(late.value?.kind === "admitted");
+  assertEquals(late.value.verdict.kind, "timed-out");
+  barrier.open(services);
+  await time.runMicrotasks();
+  assert(ready.value?.kind === "admitted");
+  assertEquals([ready.value.verdict.kind, ready.value.waitedMs], ["ready", 3_000]);
+});
+
 Deno.test("Gate admits 200 waiters in order of arrival, named and unnamed, in batches", async () => {
   const turns: (() => void)[] = [];
   const yieldToLoop = (): Promise<void> => new Promise((resolve) => turns.push(resolve));
