@@ -30,7 +30,12 @@ Deno.test({
     const { runId } = JSON.parse(posted.body);
 
     const startup = await otlp.span("startup");
-    const phases = otlp.spans.items.filter(({ name }) => name.startsWith("startup "));
+    const ended = (count: number, has: (name: string) => boolean) =>
+      eventually(() => {
+        const spans = otlp.spans.items.filter(({ name }) => has(name));
+        return Promise.resolve(spans.length >= count ? spans : undefined);
+      }, `${count} spans`);
+    const phases = await ended(6, (name) => name.startsWith("startup "));
     assertEquals(
       phases.map(({ name }) => name).sort(),
       ["agents", "keys", "model", "recovery", "store", "threads"].map((name) => `startup ${name}`),
@@ -40,7 +45,7 @@ Deno.test({
     // A socket: the frames below its handshake, each run below its frame, also one that waited.
     const handshake = await otlp.span("GET /ws");
     assertEquals(otlp.parentOf(await otlp.span("gate", isBelow(handshake)))?.name, "GET /ws");
-    const frames = otlp.spans.items.filter(({ name }) => name === "message.send");
+    const frames = await ended(2, (name) => name === "message.send");
     assertEquals(frames.map((frame) => otlp.parentOf(frame)), [handshake, handshake]);
     for (const frame of frames) {
       const run = await otlp.span("run", ({ parentSpanId }) => parentSpanId === frame.spanId);
