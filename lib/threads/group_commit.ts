@@ -16,6 +16,7 @@ import {
   type Store,
   type Stored,
   type StoreKey,
+  unavailable,
   UnknownCommitError,
 } from "./store.ts";
 
@@ -190,8 +191,4 @@ export class GroupedStore implements Store {
       return !isOutdated;
     });
   }
-}
-
-function unavailable(): AppError {
-  return new AppError("STORE_UNAVAILABLE", { retryAfterMs: 1_000 });
 }

@@ -7,7 +7,6 @@
  */
 import { deadline } from "@std/async/deadline";
 import { delay } from "@std/async/delay";
-import { AppError } from "../errors.ts";
 import { STORE_DEADLINE_MS } from "../limits.ts";
 import {
   type Commit,
@@ -16,6 +15,7 @@ import {
   type Store,
   type Stored,
   type StoreKey,
+  unavailable,
   UnknownCommitError,
 } from "./store.ts";
 
@@ -228,8 +228,4 @@ function stored<T>(
 /** A key or a value over Deno KV's bounds is a fault of this code and says nothing of the store. */
 function isMisuse(error: unknown): boolean {
   return error instanceof TypeError && /too (large|many)/i.test(error.message);
-}
-
-function unavailable(cause?: unknown): AppError {
-  return new AppError("STORE_UNAVAILABLE", { retryAfterMs: 1_000, cause });
 }

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { AppError } from "../errors.ts";
 
 /** One part of a key. Parts order by type, then by value, as in Deno KV. */
 export type KeyPart = string | number | Uint8Array;
@@ -132,4 +133,9 @@ export interface Store {
 
   /** Closes the database; waits for nothing. */
   close(): void;
+}
+
+/** The fault of a store that cannot be asked now, with what it failed of. */
+export function unavailable(cause?: unknown): AppError {
+  return new AppError("STORE_UNAVAILABLE", { retryAfterMs: 1_000, cause });
 }
