@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isLonger } from "../chat/frame_size.ts";
 import type { OnBusy } from "../chat/protocol.ts";
 import { AppError } from "../errors.ts";
 import type { Ring } from "../threads/bell.ts";
@@ -78,7 +79,7 @@ export class AgentSupervisor {
   async send(ref: ThreadRef, { message, agent, onBusy = "queue" }: MessageRequest): Promise<Sent> {
     const { agents, runs, limits, events } = this.#parts;
     const { name } = agent === undefined ? agents.default : agents.get(agent) ?? unknownAgent();
-    if (utf8Length(message.text) > limits.messageBytes) throw new AppError("MESSAGE_TOO_LARGE");
+    if (isLonger(message.text, limits.messageBytes)) throw new AppError("MESSAGE_TOO_LARGE");
     const sent = await this.#pool.withSlot(
       ref,
       (mayStart) => runs.send(ref, { ...message, agent: name, onBusy, mayStart }),
@@ -224,8 +225,4 @@ export class AgentSupervisor {
 
 function unknownAgent(): never {
   throw new AppError("INVALID_REQUEST", { detail: "The agent is not known" });
-}
-
-function utf8Length(text: string): number {
-  return new TextEncoder().encode(text).length;
 }

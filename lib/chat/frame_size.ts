@@ -1,5 +1,5 @@
 /**
- * How large a frame is on the wire.
+ * How large a frame or a message is on the wire.
  *
  * @module
  */
