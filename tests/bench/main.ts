@@ -1,5 +1,6 @@
 /**
- * Runs benches: `deno task bench [names] [--quick] [--repetitions=5] [--only=raw,drawbridge] [--results=<folder>]`.
+ * Runs benches: `deno task bench [names] [--quick] [--repetitions=5] [--only=raw,drawbridge] [--results=<folder>]
+ * [--profile=<folder>]`.
  * Each runs in a process of its own, which is the load generator, on a core of its own.
  *
  * @module
@@ -21,6 +22,7 @@ const { values, positionals } = parseArgs({
     repetitions: { type: "string" },
     only: { type: "string" },
     results: { type: "string" },
+    profile: { type: "string" },
     child: { type: "boolean", default: false },
   },
 });

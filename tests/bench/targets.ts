@@ -5,7 +5,7 @@
  */
 import { MissingTarget, type TargetName } from "./bench.ts";
 import { peerModules } from "./support/peers.ts";
-import { Target } from "./support/target.ts";
+import { PROFILE_FOLDER, Target } from "./support/target.ts";
 import { SECRET } from "./support/tokens.ts";
 
 /** Those that npm installs. */
@@ -80,5 +80,8 @@ export async function startOpen(name: TargetName, options: StartOptions = {}): P
 
 function deno(script: string, flags: readonly string[]): string[] {
   const path = new URL(`servers/${script}`, import.meta.url).pathname;
-  return [Deno.execPath(), "run", "--no-prompt", "--allow-all", path, ...flags];
+  const profile = PROFILE_FOLDER === undefined
+    ? []
+    : ["--cpu-prof", `--cpu-prof-dir=${PROFILE_FOLDER}`];
+  return [Deno.execPath(), "run", "--no-prompt", "--allow-all", ...profile, path, ...flags];
 }

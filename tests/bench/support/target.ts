@@ -13,6 +13,10 @@ import { residentBytes } from "./usage.ts";
 /** Longest wait for something that a server is to tell, milliseconds. */
 const REPORT_TIMEOUT_MS = 60_000;
 
+/** Where servers leave a CPU profile as they end (`--profile=<folder>`); they are not killed then. */
+export const PROFILE_FOLDER = Deno.args.find((argument) => argument.startsWith("--profile="))
+  ?.slice("--profile=".length);
+
 /** How a server is started. */
 export interface TargetOptions {
   /** The program and its arguments. */
@@ -110,9 +114,10 @@ export class Target implements AsyncDisposable {
 
   /** Kills it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#ended) this.#child.kill("SIGKILL");
+    if (PROFILE_FOLDER !== undefined) await this.#stdin.close().catch(() => {});
+    else if (!this.#ended) this.#child.kill("SIGKILL");
     await this.#child.status;
-    await this.#stdin.close().catch(() => {});
+    if (PROFILE_FOLDER === undefined) await this.#stdin.close().catch(() => {});
     await this.#output;
   }
 
