@@ -5,11 +5,12 @@
  * @module
  */
 import type { LanguageModel } from "./language_model.ts";
-import type { ModelMessage } from "ai";
+import type { ModelMessage, Schema } from "ai";
 import { AppError } from "../errors.ts";
 import { NO_TRACER, type Tracer } from "../observe/tracing.ts";
-import type { AnswerModel, AnswerRequest, Chunk, ModelTurn } from "./model.ts";
+import type { AgentTool, AnswerModel, AnswerRequest, Chunk, ModelTurn } from "./model.ts";
 import type { Fetch } from "./bounded_fetch.ts";
+import { DeltaBypass } from "./delta_bypass.ts";
 import { letGo } from "./let_go.ts";
 
 /** Which model {@linkcode loadModel} makes. */
@@ -62,6 +63,9 @@ export interface AiSdkModelOptions {
   readonly tracer?: Tracer | undefined;
 }
 
+/** Why an answer's call is aborted when its reader has left. One for all: a new one costs its stack trace. */
+const LEFT = new DOMException("The answer was left", "AbortError");
+
 /** Makes the port's model of a language model. */
 export async function createAiSdkModel(options: AiSdkModelOptions): Promise<AnswerModel> {
   const [sdk, { GuardedModel }, { ResilientModel }, { TracedModel }, tools, { toModelFault }] =
@@ -80,16 +84,38 @@ export async function createAiSdkModel(options: AiSdkModelOptions): Promise<Answ
   // Below the retries: each try is a call.
   const model = new ResilientModel(new TracedModel(guarded, tracer));
 
+  // A schema that the SDK makes by itself is translated anew for every call of the model.
+  const schemas = new WeakMap<AgentTool, Schema>();
+  const toSchema = (tool: AgentTool): Schema => {
+    const schema = schemas.get(tool) ?? sdk.zodSchema(tool.inputSchema);
+    schemas.set(tool, schema);
+    return schema;
+  };
+
   async function* stream(request: AnswerRequest): AsyncGenerator<Chunk, void> {
     const { agent, context, messageId, runId } = request;
     const left = new AbortController();
     const signal = AbortSignal.any([context.signal, left.signal]);
+    const bypass = new DeltaBypass();
     let fault: unknown;
     const answer = sdk.streamText({
-      model,
+      model: sdk.wrapLanguageModel({
+        model,
+        middleware: {
+          specificationVersion: "v4",
+          async wrapStream({ doStream }) {
+            const result = await doStream();
+            return { ...result, stream: bypass.divert(result.stream) };
+          },
+        },
+      }),
       instructions: agent.instructions,
       messages: toMessages(request.turns),
-      tools: tools.runnableTools(agent.tools, { ...context, signal }, tracer),
+      tools: tools.runnableTools(agent.tools, {
+        context: { ...context, signal },
+        toSchema,
+        tracer,
+      }),
       stopWhen: sdk.isStepCount(agent.maxSteps),
       // The last step must answer in words: what its tools returned nobody would read.
       prepareStep: ({ stepNumber }) =>
@@ -108,13 +134,21 @@ export async function createAiSdkModel(options: AiSdkModelOptions): Promise<Answ
     });
     const reader = chunks.getReader();
     let over = false;
+    const passOn = async (): Promise<void> => {
+      while (!left.signal.aborted) {
+        const { done, value: chunk } = await reader.read();
+        over = done;
+        if (done) return;
+        const busy = bypass.take(chunk);
+        if (busy !== undefined) await busy;
+      }
+    };
+    passOn().then(() => bypass.end(), (error) => bypass.end({ error }));
     try {
       context.signal.throwIfAborted();
       let finished = false;
-      while (true) {
-        const { done, value: chunk } = await reader.read();
-        over = done;
-        if (done || chunk.type === "error" || chunk.type === "abort") break;
+      for await (const chunk of bypass.chunks()) {
+        if (chunk.type === "error" || chunk.type === "abort") break;
         finished ||= chunk.type === "finish";
         yield chunk;
       }
@@ -123,7 +157,8 @@ export async function createAiSdkModel(options: AiSdkModelOptions): Promise<Answ
       context.signal.throwIfAborted();
       throw toModelFault(error);
     } finally {
-      left.abort();
+      left.abort(LEFT);
+      bypass.end();
       if (!over) void letGo(reader);
     }
   }

@@ -12,26 +12,39 @@ import { Watchdog } from "./watchdog.ts";
 /** Longest run of one tool, milliseconds. */
 export const TOOL_TIMEOUT_MS = 10_000;
 
-/** A tool as the SDK takes it. */
-export interface RunnableTool {
+/**
+ * A tool as the SDK takes it.
+ *
+ * @typeParam Schema A schema as the SDK takes it.
+ */
+export interface RunnableTool<Schema> {
   /** Said to the model. */
   readonly description: string;
   /** The SDK validates the model's input with it. */
-  readonly inputSchema: AgentTool["inputSchema"];
+  readonly inputSchema: Schema;
   /** Runs the tool for the run that it is bound to. */
   readonly execute: (input: unknown) => Promise<unknown>;
 }
 
-/** The tools of an agent, bound to one run. Each call is traced, by OpenTelemetry's names for it. */
-export function runnableTools(
+/** What tools are bound to. */
+export interface ToolBinding<Schema> {
+  /** The run that calls them. */
+  readonly context: ToolContext;
+  /** Makes a tool's schema the SDK's. */
+  readonly toSchema: (tool: AgentTool) => Schema;
+  /** Each call is traced, by OpenTelemetry's names for it. */
+  readonly tracer?: Tracer;
+}
+
+/** The tools of an agent, bound to one run. */
+export function runnableTools<Schema>(
   tools: Readonly<Record<string, AgentTool>>,
-  context: ToolContext,
-  tracer: Tracer = NO_TRACER,
-): Record<string, RunnableTool> {
+  { context, toSchema, tracer = NO_TRACER }: ToolBinding<Schema>,
+): Record<string, RunnableTool<Schema>> {
   return Object.fromEntries(
     Object.entries(tools).map(([name, tool]) => [name, {
       description: tool.description,
-      inputSchema: tool.inputSchema,
+      inputSchema: toSchema(tool),
       execute: (input: unknown) =>
         tracer.span(`execute_tool ${name}`, {
           attributes: { "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": name },

@@ -96,7 +96,11 @@ Deno.test("a tool's call is a span below what runs it, and says of a fault only 
     },
   });
   const context = { subject: "alice", threadId: "t1", signal: stays() };
-  const runnable = runnableTools(tools, context, traces.tracing);
+  const runnable = runnableTools(tools, {
+    context,
+    toSchema: ({ inputSchema }) => inputSchema,
+    tracer: traces.tracing,
+  });
   await traces.tracing.span("run", {}, async () => {
     await runnable["works"]!.execute("s3cret");
     await runnable["fails"]!.execute("s3cret").catch(() => {});
