@@ -10,8 +10,7 @@ import { AppError } from "../errors.ts";
 import { NO_TRACER, type Tracer } from "../observe/tracing.ts";
 import type { AgentTool, AnswerModel, AnswerRequest, Chunk, ModelTurn } from "./model.ts";
 import type { Fetch } from "./bounded_fetch.ts";
-import { DeltaBypass } from "./delta_bypass.ts";
-import { letGo } from "./let_go.ts";
+import { AnswerStream, type ToChunk } from "./answer_stream.ts";
 
 /** Which model {@linkcode loadModel} makes. */
 export interface LoadModelOptions {
@@ -84,6 +83,7 @@ export async function createAiSdkModel(options: AiSdkModelOptions): Promise<Answ
   // Below the retries: each try is a call.
   const model = new ResilientModel(new TracedModel(guarded, tracer));
 
+  const toChunk: ToChunk = (part) => sdk.toUIMessageChunk(part, { onError: tools.toolErrorText });
   // A schema that the SDK makes by itself is translated anew for every call of the model.
   const schemas = new WeakMap<AgentTool, Schema>();
   const toSchema = (tool: AgentTool): Schema => {
@@ -93,24 +93,19 @@ export async function createAiSdkModel(options: AiSdkModelOptions): Promise<Answ
   };
 
   async function* stream(request: AnswerRequest): AsyncGenerator<Chunk, void> {
-    const { agent, context, messageId, runId } = request;
+    const { agent, context, messageId, runId, turns } = request;
+    context.signal.throwIfAborted();
     const left = new AbortController();
     const signal = AbortSignal.any([context.signal, left.signal]);
-    const bypass = new DeltaBypass();
-    let fault: unknown;
-    const answer = sdk.streamText({
+    const answer = new AnswerStream({ messageId, runId, toChunk });
+    signal.addEventListener("abort", () => answer.fail(signal.reason), { once: true });
+    sdk.generateText({
       model: sdk.wrapLanguageModel({
         model,
-        middleware: {
-          specificationVersion: "v4",
-          async wrapStream({ doStream }) {
-            const result = await doStream();
-            return { ...result, stream: bypass.divert(result.stream) };
-          },
-        },
+        middleware: { specificationVersion: "v4", wrapGenerate: (call) => answer.call(call) },
       }),
       instructions: agent.instructions,
-      messages: toMessages(request.turns),
+      messages: toMessages(turns),
       tools: tools.runnableTools(agent.tools, {
         context: { ...context, signal },
         toSchema,
@@ -122,44 +117,20 @@ export async function createAiSdkModel(options: AiSdkModelOptions): Promise<Answ
         stepNumber > 0 && stepNumber === agent.maxSteps - 1 ? { toolChoice: "none" } : {},
       maxRetries: 0,
       abortSignal: signal,
-      onError: ({ error }) => {
-        fault ??= error;
-      },
-    });
-    const chunks = sdk.toUIMessageStream({
-      stream: answer.stream,
-      generateMessageId: () => messageId,
-      messageMetadata: ({ part }) => part.type === "start" ? { runId } : undefined,
-      onError: tools.toolErrorText,
-    });
-    const reader = chunks.getReader();
-    let over = false;
-    const passOn = async (): Promise<void> => {
-      while (!left.signal.aborted) {
-        const { done, value: chunk } = await reader.read();
-        over = done;
-        if (done) return;
-        const busy = bypass.take(chunk);
-        if (busy !== undefined) await busy;
-      }
-    };
-    passOn().then(() => bypass.end(), (error) => bypass.end({ error }));
+      onLanguageModelCallEnd: ({ content }) => answer.called(content),
+      onToolExecutionEnd: ({ toolOutput }) => answer.ran(toolOutput),
+      onStepEnd: () => answer.stepped(),
+    }).then(
+      ({ finishReason }) => answer.finish(finishReason),
+      (error) => answer.fail(error),
+    );
     try {
-      context.signal.throwIfAborted();
-      let finished = false;
-      for await (const chunk of bypass.chunks()) {
-        if (chunk.type === "error" || chunk.type === "abort") break;
-        finished ||= chunk.type === "finish";
-        yield chunk;
-      }
-      if (!finished) throw fault ?? new Error("The answer ended early");
+      yield* answer.chunks();
     } catch (error) {
       context.signal.throwIfAborted();
       throw toModelFault(error);
     } finally {
       left.abort(LEFT);
-      bypass.end();
-      if (!over) void letGo(reader);
     }
   }
 

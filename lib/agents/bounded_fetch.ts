@@ -44,30 +44,39 @@ export function boundedFetch(
     }
     const { status, statusText, headers } = response;
     if (response.body === null) return response;
-    const signal = init?.signal;
-    const body = signal ? untilAborted(response.body, signal) : response.body;
-    const bounded = response.ok
-      ? body.pipeThrough(limitEvents(bounds.maxEventBytes))
-      : takeBytes(body, bounds.maxErrorBytes);
+    const check = response.ok ? eventLimit(bounds.maxEventBytes) : () => {};
+    const body = guard(response.body, { signal: init?.signal, check });
+    const bounded = response.ok ? body : takeBytes(body, bounds.maxErrorBytes);
     return new Response(bounded, { status, statusText, headers });
   };
 }
 
+type Bytes = Uint8Array<ArrayBuffer>;
+
 /**
- * `body`, which fails and lets its source go when `signal` aborts. The platform does the same, but
- * not always where the endpoint floods it (Deno 2.5.0 and 2.9.6): the endpoint was then read on.
+ * `body`, which fails and lets its source go when `check` throws at a block and when `signal` aborts.
+ * The platform does the latter too, but not always where the endpoint floods it (Deno 2.5.0 and
+ * 2.9.6): the endpoint was then read on.
  */
-function untilAborted(
-  body: ReadableStream<Uint8Array<ArrayBuffer>>,
-  signal: AbortSignal,
-): ReadableStream<Uint8Array<ArrayBuffer>> {
+function guard(
+  body: ReadableStream<Bytes>,
+  { signal, check }: {
+    signal: AbortSignal | null | undefined;
+    check: (block: Bytes) => void;
+  },
+): ReadableStream<Bytes> {
   const reader = body.getReader();
   let stopListening = () => {};
+  const letGo = (reason: unknown) => {
+    stopListening();
+    reader.cancel(reason).catch(() => {});
+  };
   return new ReadableStream({
     start(controller) {
+      if (!signal) return;
       const onAbort = () => {
         controller.error(signal.reason);
-        reader.cancel(signal.reason).catch(() => {});
+        letGo(signal.reason);
       };
       stopListening = () => signal.removeEventListener("abort", onAbort);
       if (signal.aborted) onAbort();
@@ -75,10 +84,18 @@ function untilAborted(
     },
     async pull(controller) {
       const { done, value } = await reader.read();
-      if (signal.aborted) return;
-      if (!done) return controller.enqueue(value);
-      stopListening();
-      controller.close();
+      if (signal?.aborted) return;
+      if (done) {
+        stopListening();
+        return controller.close();
+      }
+      try {
+        check(value);
+      } catch (error) {
+        letGo(error);
+        throw error;
+      }
+      controller.enqueue(value);
     },
     cancel(reason) {
       stopListening();
@@ -90,34 +107,31 @@ function untilAborted(
 const LF = 10;
 const CR = 13;
 
-/** Fails once more than `maxBytes` have come since the last blank line. */
-function limitEvents(maxBytes: number): TransformStream<Uint8Array, Uint8Array> {
+/** Throws once more than `maxBytes` have come since the last blank line. */
+function eventLimit(maxBytes: number): (block: Bytes) => void {
   let eventBytes = 0;
   let lineBytes = 0;
   let previous = 0;
-  return new TransformStream({
-    transform(block, controller) {
-      for (const byte of block) {
-        if (byte === LF && previous === CR) {
-          // The second half of one line end.
-        } else if (byte === LF || byte === CR) {
-          if (lineBytes === 0) eventBytes = 0;
-          lineBytes = 0;
-        } else {
-          lineBytes++;
-        }
-        previous = byte;
-        if (++eventBytes > maxBytes) {
-          throw new BrokenAnswer(`an event is longer than ${maxBytes} bytes`);
-        }
+  return (block) => {
+    for (const byte of block) {
+      if (byte === LF && previous === CR) {
+        // The second half of one line end.
+      } else if (byte === LF || byte === CR) {
+        if (lineBytes === 0) eventBytes = 0;
+        lineBytes = 0;
+      } else {
+        lineBytes++;
       }
-      controller.enqueue(block);
-    },
-  });
+      previous = byte;
+      if (++eventBytes > maxBytes) {
+        throw new BrokenAnswer(`an event is longer than ${maxBytes} bytes`);
+      }
+    }
+  };
 }
 
 /** The first `maxBytes` of `body`; then its source is let go. */
-function takeBytes(body: ReadableStream<Uint8Array>, maxBytes: number): ReadableStream<Uint8Array> {
+function takeBytes(body: ReadableStream<Bytes>, maxBytes: number): ReadableStream<Bytes> {
   const reader = body.getReader();
   let left = maxBytes;
   return new ReadableStream({
