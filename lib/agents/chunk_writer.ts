@@ -5,7 +5,7 @@
  */
 import { delay } from "@std/async/delay";
 import { AppError } from "../errors.ts";
-import type { ChunkLog } from "../threads/chunk_log.ts";
+import type { ChunkBatch, ChunkLog } from "../threads/chunk_log.ts";
 import { UnknownCommitError } from "../threads/store.ts";
 import type { RunClaim } from "../threads/thread_edit.ts";
 
@@ -14,6 +14,9 @@ const BATCH_MS = 100;
 
 /** Characters of a batch: with JSON's escapes it mostly fits one value of the store. */
 const BATCH_CHARACTERS = 48_000;
+
+/** Characters that one value of the store takes, whatever they are. */
+const REST_CHARACTERS = 16_000;
 
 /** Wait before a batch that could not be stored is tried again, milliseconds. */
 const RETRY_MS = 500;
@@ -40,6 +43,8 @@ export class ChunkWriter {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #writing: Promise<void> | null = null;
   #stopped = false;
+  /** What waits is to go with the run's end. */
+  #isResting = false;
 
   /** Writes for `claim`. */
   constructor(
@@ -54,7 +59,7 @@ export class ChunkWriter {
 
   /** Where the batches begin that were stored, or may have been: the indexes of their first chunks. */
   get batches(): readonly number[] {
-    return this.#batches;
+    return this.#waiting.length === 0 ? this.#batches : [...this.#batches, this.#saved];
   }
 
   /** Takes the next chunk, as JSON. */
@@ -66,8 +71,23 @@ export class ChunkWriter {
     else this.#timer ??= setTimeout(() => this.#start(), BATCH_MS);
   }
 
+  /**
+   * What is not stored yet, once nothing is under way: small enough to go with the run's end.
+   * `undefined` where there is nothing. It goes on waiting: {@linkcode flush} stores it all the same.
+   */
+  async rest(): Promise<ChunkBatch | undefined> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#isResting = true;
+    await this.#writing;
+    if (this.#characters > REST_CHARACTERS) await this.flush();
+    if (this.#stopped || this.#waiting.length === 0) return undefined;
+    return { index: this.#saved, chunks: this.#waiting };
+  }
+
   /** Resolves when all that was pushed is stored, or nothing more will be. */
   async flush(): Promise<void> {
+    this.#isResting = false;
     this.#start();
     await this.#writing;
   }
@@ -91,7 +111,7 @@ export class ChunkWriter {
   }
 
   async #write(): Promise<void> {
-    while (this.#waiting.length > 0 && !this.#stopped) {
+    while (this.#waiting.length > 0 && !this.#stopped && !this.#isResting) {
       const batch = this.#waiting;
       this.#waiting = [];
       this.#characters = 0;

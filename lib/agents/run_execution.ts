@@ -112,9 +112,7 @@ export class RunExecution {
       const answer = await this.#stream(live);
       live.end();
       if (this.#stop === "lost") return { kind: "lost" };
-      await this.#writer.flush();
       if (this.#isStopped("draining")) return await this.#release();
-      if (this.#isStopped("lost")) return { kind: "lost" };
       return await this.#finish(answer);
     } finally {
       clearInterval(this.#renewTimer);
@@ -168,15 +166,22 @@ export class RunExecution {
     };
   }
 
-  /** Stores the end. As long as nobody else owns the run, it is tried again. */
+  /** Stores the end, and what is left of the chunks. As long as nobody else owns the run, it is tried again. */
   async #finish(answer: Answer): Promise<ExecutionResult> {
     while (true) {
       try {
-        const change = await this.#parts.ends.finish(this.claim, answer);
+        const last = await this.#writer.rest();
+        if (this.#isStopped("lost")) return { kind: "lost" };
+        if (this.#isStopped("draining")) return await this.#release();
+        const { batches } = this.#writer;
+        const change = await this.#parts.ends.finish(this.claim, answer, last);
         if (change === null) return { kind: "lost" };
-        return { kind: "finished", change, answer, batches: this.#writer.batches };
+        return { kind: "finished", change, answer, batches };
       } catch (error) {
-        if (!isPassing(error)) throw error;
+        if (!isPassing(error)) {
+          this.#fault(error);
+          return { kind: "lost" };
+        }
         if (this.#isStopped("draining")) return await this.#release();
         await delay(FINISH_RETRY_MS);
       }
@@ -184,6 +189,8 @@ export class RunExecution {
   }
 
   async #release(): Promise<ExecutionResult> {
+    await this.#writer.flush();
+    if (this.#isStopped("lost")) return { kind: "lost" };
     // A renewal behind it would take the lease back.
     clearInterval(this.#renewTimer);
     const released = await this.#parts.chunks.release(this.claim).catch((error) => {

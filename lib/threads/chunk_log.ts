@@ -7,7 +7,7 @@
 import { chunkKey, chunkPrefix, type Incarnation, leaseKey, runKey } from "./keys.ts";
 import { pack, unpack } from "./pieces.ts";
 import type { LeaseRecord } from "./records.ts";
-import { type Check, put, remove, type Store } from "./store.ts";
+import { type Check, put, remove, type Store, type Write } from "./store.ts";
 import { LEASE_MS, type RunClaim } from "./thread_edit.ts";
 
 /** One attempt of a run. */
@@ -26,6 +26,29 @@ const BATCHES_PER_READ = 50;
 /** Batches removed at once: read at once before, where nobody knows their keys. */
 const BATCHES_PER_REMOVAL = 50;
 
+/** Consecutive chunks, each JSON, `index` being the first's. */
+export interface ChunkBatch {
+  readonly index: number;
+  readonly chunks: readonly string[];
+}
+
+/**
+ * What stores a batch, for a commit that checks the run's fence. Pieces of a large one are stored
+ * at once.
+ *
+ * @throws {AppError} `STORE_UNAVAILABLE`
+ */
+export async function batchWrite(
+  store: Store,
+  { thread, runId, attempt }: AttemptRef,
+  { index, chunks }: ChunkBatch,
+): Promise<Write> {
+  const json = `[${chunks.join(",")}]`;
+  const value = await pack(store, { thread, json, expireInMs: CHUNKS_EXPIRE_MS });
+  const key = chunkKey(thread, { runId, attempt, index });
+  return put(key, value, { expireInMs: CHUNKS_EXPIRE_MS });
+}
+
 /** Stores and reads chunks, and holds leases. */
 export class ChunkLog {
   readonly #store: Store;
@@ -43,11 +66,7 @@ export class ChunkLog {
    * @throws {UnknownCommitError} where nobody can tell: repeat it.
    */
   async save(claim: RunClaim, index: number, chunks: readonly string[]): Promise<boolean> {
-    const { thread, runId, attempt } = claim;
-    const json = `[${chunks.join(",")}]`;
-    const value = await pack(this.#store, { thread, json, expireInMs: CHUNKS_EXPIRE_MS });
-    const key = chunkKey(thread, { runId, attempt, index });
-    const writes = [put(key, value, { expireInMs: CHUNKS_EXPIRE_MS })];
+    const writes = [await batchWrite(this.#store, claim, { index, chunks })];
     return await this.#store.commit({ checks: [fence(claim)], writes }) !== null;
   }
 

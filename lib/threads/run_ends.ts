@@ -5,6 +5,7 @@
  * @module
  */
 import { MAX_RUN_ATTEMPTS } from "../limits.ts";
+import { batchWrite, type ChunkBatch } from "./chunk_log.ts";
 import { Heads } from "./heads.ts";
 import { LEASE_PREFIX, leaseKey, runKey } from "./keys.ts";
 import type { AssistantEntry, LeaseRecord, MessagePart, RunRecord, ThreadRef } from "./records.ts";
@@ -52,10 +53,12 @@ export class RunEnds {
    * Ends a run and starts the next one that waits, in one commit. `null` where
    * the run is no longer this instance's: another took it over, or its thread is gone.
    *
+   * @param last The chunks that are not stored yet, for those who follow the run elsewhere. They
+   * must fit one value of the store.
    * @throws {AppError} `STORE_UNAVAILABLE`
    * @throws {UnknownCommitError} where nobody can tell.
    */
-  async finish(claim: RunClaim, answer: Answer): Promise<Change | null> {
+  async finish(claim: RunClaim, answer: Answer, last?: ChunkBatch): Promise<Change | null> {
     const { runId, attempt, thread } = claim;
     const what = `end run ${runId}`;
     return await this.#change<Change | null>(
@@ -67,6 +70,7 @@ export class RunEnds {
           if (ended !== "not yet") return { done: ended };
         }
         edit.check(runKey(thread, runId), claim.fence);
+        if (last !== undefined) edit.write(await batchWrite(this.#store, claim, last));
         await edit.endRun(claim, { attempt, ...answer });
         const step = { claim: await this.#steps.startNext(edit), cancel: null };
         return { commit: edit.toCommit(), result: (version) => change(edit, step, version) };

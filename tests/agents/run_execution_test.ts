@@ -125,7 +125,44 @@ Deno.test("RunExecution streams an answer, stores its chunks and ends it with on
   assertEquals(value?.state, { kind: "ended", attempt: 1, entrySeq: 3, chunkCount: 7 });
   assertEquals(rig.fanOut.live(rig.claim.thread), null);
   assertEquals([rig.firstChunks, rig.faults], [1, []]);
-  assert(rig.saved.length > 0);
+});
+
+Deno.test("RunExecution stores its last chunks and its end in one commit, and knows where they begin", async () => {
+  using time = new FakeTime();
+  using opened = await memoryStore();
+  const rig = new Rig(opened);
+  await rig.begin();
+  const call = await rig.model.nextCall();
+  call.begin().words("one ");
+  await pass(time, () => rig.saved.length === 1);
+  const before = rig.store.commits.length;
+  call.words("two").finish();
+  const result = await pass(time, rig.result, { stepMs: 0 });
+  const since = rig.store.commits.slice(before);
+  assertEquals(since.map((commit) => [writesChunks(commit), writesEntry(commit)]), [[true, true]]);
+  assert(result.kind === "finished");
+  assertEquals(result.batches, [0, 3]);
+  assertEquals((await rig.logs.chunks.read(rig.claim, 0)).length, 6);
+});
+
+Deno.test("RunExecution stores last chunks that are large by themselves, before its end", async () => {
+  using time = new FakeTime();
+  using opened = await memoryStore();
+  const rig = new Rig(opened);
+  await rig.begin();
+  const text = "é".repeat(20_000);
+  const call = await rig.model.nextCall();
+  const before = rig.store.commits.length;
+  call.begin().words(text).finish();
+  const result = await pass(time, rig.result, { stepMs: 0 });
+  const since = rig.store.commits.slice(before);
+  assertEquals(since.map((commit) => [writesChunks(commit), writesEntry(commit)]), [
+    [true, false],
+    [false, true],
+  ]);
+  assert(result.kind === "finished");
+  assertEquals(result.batches, [0]);
+  assertEquals(await rig.end(), [`run 1 attempt 1 completed ${text}`]);
 });
 
 Deno.test("RunExecution stores chunks while the model is still answering", async () => {
