@@ -194,12 +194,12 @@ function threadParts(
 ): Pick<SupervisorParts, "threads" | "removal" | "runs" | "ends" | "chunks" | "bell"> & {
   reader: ThreadReader;
 } {
-  const threads = new ThreadLog(store);
   const chunks = new ChunkLog(store);
   const bell = new Bell(store, instanceId);
   // Where a database behind the network is silent, a read before the commit finds that out, and the
   // client is told that nothing is stored. Of a commit alone nobody could tell.
   const heads = new Heads(remote ? 0 : undefined);
+  const threads = new ThreadLog(store, heads.tails);
   return {
     threads,
     chunks,

@@ -10,7 +10,7 @@ import { UnknownCommitError } from "../threads/store.ts";
 import type { RunClaim } from "../threads/thread_edit.ts";
 
 /** Longest wait of a chunk, milliseconds: a follower elsewhere sees it within 500 ms. */
-const BATCH_MS = 100;
+const BATCH_MS = 200;
 
 /** Characters of a batch: with JSON's escapes it mostly fits one value of the store. */
 const BATCH_CHARACTERS = 48_000;

@@ -23,13 +23,12 @@ export async function readConversation(
   run: { thread: Incarnation; replyToSeq: number; startedSeq: number },
 ): Promise<ModelTurn[]> {
   const range = { throughSeq: run.startedSeq, limit: MAX_ENTRIES };
-  const entries = (await threads.newestEntries(run.thread, range)).reverse();
+  const entries = await threads.conversation(run.thread, range);
   if (!entries.some(({ seq }) => seq === run.replyToSeq)) {
     // Many runs were regenerated or queued since: the message itself must not be missing.
     const { replyToSeq } = run;
-    entries.unshift(
-      ...await threads.newestEntries(run.thread, { throughSeq: replyToSeq, limit: 1 }),
-    );
+    const message = await threads.newestEntries(run.thread, { throughSeq: replyToSeq, limit: 1 });
+    return conversation([...message, ...entries], replyToSeq);
   }
   return conversation(entries, run.replyToSeq);
 }

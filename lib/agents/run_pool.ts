@@ -5,6 +5,7 @@
  * @module
  */
 import type { FanOut } from "../chat/fan_out.ts";
+import { STORE_DEADLINE_MS } from "../limits.ts";
 import { NO_TRACER, type Span, type TracePlace, type Tracer } from "../observe/tracing.ts";
 import type { Bell, Ring } from "../threads/bell.ts";
 import type { ChunkLog } from "../threads/chunk_log.ts";
@@ -47,6 +48,9 @@ export interface RunPoolParts {
 
 /** Wait before an ended run's chunks are removed: followers elsewhere read the last ones until then. */
 const DISCARD_DELAY_MS = 10_000;
+
+/** A thread that has been heard for longer was heard before its run was claimed: twice a commit's time. */
+const HEARD_MS = 2 * STORE_DEADLINE_MS;
 
 /** Runs that wait here whose origin in a trace is remembered. */
 const MAX_ORIGINS = 1_000;
@@ -201,12 +205,14 @@ export class RunPool {
 
   /** Hears of a cancel by another instance from now on, and of one that came before. */
   async #hear({ claim: { thread } }: RunExecution): Promise<void> {
+    const { bell } = this.#parts;
+    const hasHeard = bell.hasHeardFor(thread, HEARD_MS);
     try {
-      await this.#parts.bell.follow(thread);
+      await bell.follow(thread);
     } catch (error) {
       if (!isPassing(error)) throw error;
     }
-    this.#parts.events.onHeard(thread);
+    if (!hasHeard) this.#parts.events.onHeard(thread);
   }
 
   #discardLater(claim: RunClaim, batches: readonly number[]): void {

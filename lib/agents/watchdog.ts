@@ -14,10 +14,12 @@ export interface WatchdogOptions {
   readonly onSilence: () => Error;
 }
 
-/** Bounds each wait of a call, and ends the call when one was too long. */
+/** Bounds each wait of a call, one after another, and ends the call when one was too long. */
 export class Watchdog {
   readonly #controller = new AbortController();
   readonly #options: WatchdogOptions;
+  /** Ends the wait that is under way. */
+  #giveUp: (() => void) | null = null;
   /** For the work that is awaited: aborts with the caller's signal, on silence, and on `end`. */
   readonly signal: AbortSignal;
 
@@ -27,6 +29,8 @@ export class Watchdog {
     this.signal = options.signal === undefined
       ? this.#controller.signal
       : AbortSignal.any([options.signal, this.#controller.signal]);
+    // One for all waits: adding and removing it costs more than a wait.
+    this.signal.addEventListener("abort", () => this.#giveUp?.(), { once: true });
   }
 
   /**
@@ -35,20 +39,28 @@ export class Watchdog {
    */
   wait<T>(work: PromiseLike<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const onAbort = () => settle(() => reject(this.signal.reason));
       const timer = setTimeout(
         () => this.#controller.abort(this.#options.onSilence()),
         this.#options.limitMs,
       );
-      const settle = (report: () => void) => {
+      const rest = () => {
         clearTimeout(timer);
-        this.signal.removeEventListener("abort", onAbort);
-        report();
+        if (this.#giveUp === giveUp) this.#giveUp = null;
+      };
+      const giveUp = () => {
+        rest();
+        reject(this.signal.reason);
       };
       // Handled even where the wait is over already: a late rejection would end the process.
-      work.then((value) => settle(() => resolve(value)), (error) => settle(() => reject(error)));
-      if (this.signal.aborted) onAbort();
-      else this.signal.addEventListener("abort", onAbort, { once: true });
+      work.then((value) => {
+        rest();
+        resolve(value);
+      }, (error) => {
+        rest();
+        reject(error);
+      });
+      if (this.signal.aborted) giveUp();
+      else this.#giveUp = giveUp;
     });
   }
 

@@ -38,6 +38,8 @@ interface Followed {
   count: number;
   /** Settles when other instances can see it. */
   stored: Promise<unknown> | null;
+  /** When that was, on the monotonic clock. */
+  heardSinceMs: number;
 }
 
 /** Follows threads and tells of changes, on behalf of one instance. */
@@ -78,7 +80,12 @@ export class Bell {
    */
   async follow(thread: Incarnation): Promise<void> {
     const name = nameOf(thread);
-    const followed = this.#followed.get(name) ?? { thread, count: 0, stored: null };
+    const followed = this.#followed.get(name) ?? {
+      thread,
+      count: 0,
+      stored: null,
+      heardSinceMs: Infinity,
+    };
     followed.count++;
     this.#followed.set(name, followed);
     const stored = followed.stored ??= this.#storeFollower(thread);
@@ -88,6 +95,13 @@ export class Bell {
       if (followed.stored === stored) followed.stored = null;
       throw error;
     }
+    followed.heardSinceMs = Math.min(followed.heardSinceMs, performance.now());
+  }
+
+  /** Whether other instances' changes to a thread have been heard for so many milliseconds. */
+  hasHeardFor(thread: Incarnation, ms: number): boolean {
+    const sinceMs = this.#followed.get(nameOf(thread))?.heardSinceMs ?? Infinity;
+    return sinceMs + ms <= performance.now();
   }
 
   /** Ends one {@linkcode follow}. */

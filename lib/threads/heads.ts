@@ -5,6 +5,7 @@
  * @module
  */
 import type { ThreadHead, ThreadRef } from "./records.ts";
+import { Tails } from "./tails.ts";
 
 /** Heads that are kept where nothing else is said: about 1 KB each. */
 const MAX_HEADS = 4_096;
@@ -20,6 +21,8 @@ export class Heads {
   /** Oldest first. */
   readonly #known = new Map<string, KnownHead>();
   readonly #max: number;
+  /** What was appended to the same threads. */
+  readonly tails: Tails = new Tails();
 
   /** Remembers so many at most. */
   constructor(max: number = MAX_HEADS) {

@@ -43,6 +43,7 @@ export async function changeThread<R>(
     if ("done" in next) return next;
     const result = (version: string): R => {
       heads.remember(ref, { head: edit.head, version });
+      heads.tails.append(edit.thread, edit.sized);
       return next.result(version);
     };
     return { commit: next.commit, result, isGuess: edit.isRecalled };

@@ -14,6 +14,7 @@ import {
   runKey,
 } from "./keys.ts";
 import type { KnownHead } from "./heads.ts";
+import type { SizedEntry } from "./tails.ts";
 import { pack } from "./pieces.ts";
 import type {
   AssistantEntry,
@@ -88,6 +89,7 @@ export class ThreadEdit {
   readonly #checks: Check[];
   readonly #writes: Write[] = [];
   readonly #appended: NumberedEntry[] = [];
+  readonly #sizes: number[] = [];
 
   private constructor(
     store: Store,
@@ -129,6 +131,11 @@ export class ThreadEdit {
     return this.#appended;
   }
 
+  /** The same, each with the length of its JSON, characters. */
+  get sized(): readonly SizedEntry[] {
+    return this.#appended.map((one, at) => ({ ...one, characters: this.#sizes[at]! }));
+  }
+
   /**
    * Gives `entry` the next number. A large one's pieces are stored at once.
    *
@@ -144,6 +151,7 @@ export class ThreadEdit {
     const packed = await pack(this.#store, { thread: this.thread, json });
     this.#writes.push(put(entryKey(this.thread, seq), packed));
     this.#appended.push({ seq, entry });
+    this.#sizes.push(json.length);
     this.head = { ...this.head, headSeq: seq, updatedAtMs: this.#nowMs };
     return seq;
   }

@@ -17,6 +17,7 @@ import {
 import { unpack } from "./pieces.ts";
 import type { Entry, Packed, ThreadHead, ThreadRef } from "./records.ts";
 import { put, type Store, type Stored } from "./store.ts";
+import { type SizedEntry, Tails } from "./tails.ts";
 import { type NumberedEntry, ThreadEdit } from "./thread_edit.ts";
 import { transact } from "./transaction.ts";
 
@@ -28,10 +29,12 @@ const READ_CHARACTERS = 1_000_000;
 /** The threads of all subjects. */
 export class ThreadLog {
   readonly #store: Store;
+  readonly #tails: Tails;
 
-  /** Reads and writes through `store`, which stays its opener's. */
-  constructor(store: Store) {
+  /** Reads and writes through `store`, which stays its opener's; `tails` are those that its instance wrote. */
+  constructor(store: Store, tails: Tails = new Tails()) {
     this.#store = store;
+    this.#tails = tails;
   }
 
   /**
@@ -138,7 +141,7 @@ export class ThreadLog {
   ): Promise<{ entries: NumberedEntry[]; more: boolean }> {
     const prefix = entryPrefix(thread);
     const rows = await this.#store.list({ prefix, start: entryKey(thread, afterSeq + 1), limit });
-    const entries = await this.#unpack(thread, rows);
+    const entries = (await this.#unpack(thread, rows)).map(withoutSize);
     return { entries, more: entries.length < rows.length || rows.length === limit };
   }
 
@@ -151,6 +154,30 @@ export class ThreadLog {
     thread: Incarnation,
     { throughSeq, limit }: { throughSeq: number; limit: number },
   ): Promise<NumberedEntry[]> {
+    return (await this.#newest(thread, { throughSeq, limit })).map(withoutSize);
+  }
+
+  /**
+   * The newest entries up to `throughSeq`, in order: `limit` at most, and about 1 MB. Those that
+   * this instance wrote or read last it need not read.
+   *
+   * @throws {AppError} `STORE_UNAVAILABLE`
+   */
+  async conversation(
+    thread: Incarnation,
+    range: { throughSeq: number; limit: number },
+  ): Promise<readonly NumberedEntry[]> {
+    const known = this.#tails.newest(thread, range);
+    if (known !== undefined) return known;
+    const entries = (await this.#newest(thread, range)).reverse();
+    this.#tails.fill(thread, entries);
+    return entries;
+  }
+
+  async #newest(
+    thread: Incarnation,
+    { throughSeq, limit }: { throughSeq: number; limit: number },
+  ): Promise<SizedEntry[]> {
     const end = entryKey(thread, throughSeq + 1);
     const prefix = entryPrefix(thread);
     return await this.#unpack(
@@ -159,15 +186,16 @@ export class ThreadLog {
     );
   }
 
-  async #unpack(thread: Incarnation, rows: readonly Stored<Packed>[]): Promise<NumberedEntry[]> {
-    const entries: NumberedEntry[] = [];
+  async #unpack(thread: Incarnation, rows: readonly Stored<Packed>[]): Promise<SizedEntry[]> {
+    const entries: SizedEntry[] = [];
     let characters = 0;
     for (const { key, value } of rows) {
       if (characters > READ_CHARACTERS) break;
       const json = await unpack(this.#store, { thread, packed: value! });
       characters += json.length;
       // This code wrote it, as an `Entry`.
-      entries.push({ seq: key.at(-1) as number, entry: JSON.parse(json) as Entry });
+      const entry = JSON.parse(json) as Entry;
+      entries.push({ seq: key.at(-1) as number, entry, characters: json.length });
     }
     return entries;
   }
@@ -177,6 +205,10 @@ export class ThreadLog {
     if (head === null) throw new AppError("NOT_FOUND");
     return head;
   }
+}
+
+function withoutSize({ seq, entry }: SizedEntry): NumberedEntry {
+  return { seq, entry };
 }
 
 /** A thread's public face. */

@@ -44,18 +44,18 @@ async function rig(opened: MemoryStore): Promise<Rig> {
   };
 }
 
-Deno.test("ChunkWriter stores within 100 ms what came, in one batch", async () => {
+Deno.test("ChunkWriter stores within 200 ms what came, in one batch", async () => {
   using time = new FakeTime();
   using opened = await memoryStore();
   const { writer, told, saves, read } = await rig(opened);
   for (const chunk of ["1", "2", "3"]) writer.push(chunk);
-  await time.tickAsync(99);
+  await time.tickAsync(199);
   assertEquals(saves(), 0);
   await time.tickAsync(1);
   await pass(time, () => told.length === 1, { stepMs: 0 });
   assertEquals([await read(), saves()], [["1", "2", "3"], 1]);
   writer.push("4");
-  await time.tickAsync(100);
+  await time.tickAsync(200);
   await pass(time, () => told.length === 2, { stepMs: 0 });
   assertEquals(await read(), ["1", "2", "3", "4"]);
   await writer.stop();
@@ -180,4 +180,21 @@ Deno.test("ChunkWriter tells of a fault that no later try can help, and ends", a
   await time.tickAsync(5_000);
   assertEquals([told, saves()], [["fault"], 1]);
   assertInstanceOf(faults[0], TypeError);
+});
+
+Deno.test("ChunkWriter leaves what is not stored yet to the run's end, and stores it where there is none", async () => {
+  using time = new FakeTime();
+  using opened = await memoryStore();
+  const { writer, saves, read } = await rig(opened);
+  writer.push("1");
+  await time.tickAsync(200);
+  await pass(time, () => saves() === 1, { stepMs: 0 });
+  for (const chunk of ["2", "3"]) writer.push(chunk);
+  assertEquals(await writer.rest(), { index: 1, chunks: ["2", "3"] });
+  assertEquals(writer.batches, [0, 1]);
+  await time.tickAsync(1_000);
+  assertEquals([saves(), await read()], [1, ["1"]]);
+  await writer.flush();
+  assertEquals([await read(), await writer.rest()], [["1", "2", "3"], undefined]);
+  await writer.stop();
 });

@@ -19,6 +19,9 @@ class Rig implements AsyncDisposable {
   readonly fanOut = new FanOut();
   readonly model: PuppetModel;
   readonly told: string[] = [];
+  /** Threads whose earlier changes are to be looked for. */
+  readonly heard: string[] = [];
+  readonly bell: Bell;
   readonly faults: unknown[] = [];
 
   constructor(
@@ -30,6 +33,7 @@ class Rig implements AsyncDisposable {
     } = {},
   ) {
     this.logs = new Logs(opened.store, "one");
+    this.bell = new Bell(opened.store, "one");
     this.model = new PuppetModel(answer);
     const { logs: { ends, chunks }, fanOut, faults, told } = this;
     const onFault = (error: unknown) => void faults.push(error);
@@ -54,14 +58,14 @@ class Rig implements AsyncDisposable {
       },
       chunks,
       fanOut,
-      bell: new Bell(opened.store, "one"),
+      bell: this.bell,
       limits: { runs, runsPerSubject },
       events: {
         onRunsActive: (count) => told.push(`active ${count}`),
         onRunEnded: (outcome) => told.push(outcome),
         onOrphan: ({ threadId }) => told.push(`orphan ${threadId}`),
         onChange: (_, ring) => told.push(ring === undefined ? "change" : ring),
-        onHeard: () => {},
+        onHeard: ({ threadId }) => this.heard.push(threadId),
         onFault,
       },
     });
@@ -302,4 +306,17 @@ Deno.test("RunPool removes nothing any more once it has drained", async () => {
   await time.tickAsync(60_000);
   await time.delay(5);
   assertEquals(opened.store.commits.length, before);
+});
+
+Deno.test("RunPool looks for a cancel that came before its thread was heard, and only then", async () => {
+  using opened = await memoryStore();
+  await using rig = new Rig(opened, { answer: (call) => call.begin().words("A").finish() });
+  await rig.send("a", { ref: thread("new") });
+  await rig.pool.drain();
+  assertEquals(rig.heard, ["new"]);
+  await using other = new Rig(opened, { answer: (call) => call.begin().words("A").finish() });
+  other.bell.hasHeardFor = () => true;
+  await other.send("a", { ref: thread("heard") });
+  await other.pool.drain();
+  assertEquals(other.heard, []);
 });

@@ -37,9 +37,9 @@ export class Logs {
 
   /** Works on `store` as `instanceId`. */
   constructor(readonly store: Store, readonly instanceId: string) {
-    this.threads = new ThreadLog(store);
-    this.removal = new ThreadRemoval(store);
     const heads = new Heads();
+    this.threads = new ThreadLog(store, heads.tails);
+    this.removal = new ThreadRemoval(store);
     this.runs = new RunLog(store, instanceId, heads);
     this.ends = new RunEnds(store, instanceId, heads);
     this.chunks = new ChunkLog(store);

@@ -169,3 +169,17 @@ Deno.test("Bell fails to follow where the store does, and follows at the next tr
   assertEquals((await kv.list({ prefix: followerPrefix(B), limit: 9 })).length, 1);
   await bell.stop();
 });
+
+Deno.test("Bell knows since when a thread is heard", async () => {
+  using time = new FakeTime();
+  using opened = await memoryStore();
+  const { bell } = listening(opened.kv, "one");
+  assertEquals(bell.hasHeardFor(A, 0), false);
+  const following = bell.follow(A);
+  assertEquals(bell.hasHeardFor(A, 0), false);
+  await pass(time, following);
+  assertEquals([bell.hasHeardFor(A, 0), bell.hasHeardFor(A, 60_000)], [true, false]);
+  bell.unfollow(A);
+  assertEquals(bell.hasHeardFor(A, 0), false);
+  await pass(time, bell.stop());
+});

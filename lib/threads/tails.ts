@@ -1,0 +1,104 @@
+/**
+ * The newest entries of the threads that this instance wrote to last, as they are stored: what a
+ * run reads of its conversation. An entry never changes, so what is remembered is never outdated,
+ * only perhaps not all there is.
+ *
+ * @module
+ */
+import type { Incarnation } from "./keys.ts";
+import type { NumberedEntry } from "./thread_edit.ts";
+
+/** Entries that are kept of a thread: as many as a model is shown. */
+const MAX_ENTRIES = 200;
+
+/** How much is kept. */
+export interface TailBounds {
+  readonly threads: number;
+  /** Of all entries together, as JSON: 1 byte each, or 2. */
+  readonly characters: number;
+}
+
+/** What is kept where nothing else is said. */
+const DEFAULT_BOUNDS: TailBounds = { threads: 4_096, characters: 8_000_000 };
+
+/** An entry and the length of its JSON. */
+export interface SizedEntry extends NumberedEntry {
+  readonly characters: number;
+}
+
+interface Tail {
+  /** In order and without a gap. */
+  readonly entries: SizedEntry[];
+  characters: number;
+}
+
+/** Remembers the ends of logs. */
+export class Tails {
+  /** Oldest first. */
+  readonly #tails = new Map<string, Tail>();
+  readonly #bounds: TailBounds;
+  #characters = 0;
+
+  /** Remembers so much at most. */
+  constructor(bounds: TailBounds = DEFAULT_BOUNDS) {
+    this.#bounds = bounds;
+  }
+
+  /** Remembers what was just committed. Entries of others in between make it begin anew. */
+  append(thread: Incarnation, appended: readonly SizedEntry[]): void {
+    const first = appended[0];
+    if (first === undefined) return;
+    const known = this.#take(thread);
+    const isNext = known.entries.at(-1)?.seq === first.seq - 1;
+    this.#keep(thread, isNext ? [...known.entries, ...appended] : appended);
+  }
+
+  /** Remembers what was read, in order, in front of what is known or instead of it. */
+  fill(thread: Incarnation, read: readonly SizedEntry[]): void {
+    const last = read.at(-1);
+    if (last === undefined) return;
+    const { entries } = this.#take(thread);
+    const rest = entries.filter(({ seq }) => seq > last.seq);
+    const isWhole = rest.length === 0 || rest[0]!.seq === last.seq + 1;
+    this.#keep(thread, isWhole ? [...read, ...rest] : entries);
+  }
+
+  /** The newest entries up to `throughSeq`, in order; `undefined` where they are not all known. */
+  newest(
+    thread: Incarnation,
+    { throughSeq, limit }: { readonly throughSeq: number; readonly limit: number },
+  ): readonly NumberedEntry[] | undefined {
+    const entries = this.#tails.get(nameOf(thread))?.entries ?? [];
+    const [first, last] = [entries[0]?.seq, entries.at(-1)?.seq];
+    if (first === undefined || last! < throughSeq) return undefined;
+    const fromSeq = Math.max(1, throughSeq - limit + 1);
+    if (first > fromSeq) return undefined;
+    return entries.slice(fromSeq - first, throughSeq - first + 1);
+  }
+
+  #take(thread: Incarnation): Tail {
+    const name = nameOf(thread);
+    const tail = this.#tails.get(name) ?? { entries: [], characters: 0 };
+    this.#tails.delete(name);
+    this.#characters -= tail.characters;
+    return tail;
+  }
+
+  #keep(thread: Incarnation, all: readonly SizedEntry[]): void {
+    const entries = all.slice(-MAX_ENTRIES);
+    const characters = entries.reduce((sum, entry) => sum + entry.characters, 0);
+    this.#characters += characters;
+    this.#tails.set(nameOf(thread), { entries, characters });
+    for (const [name, tail] of this.#tails) {
+      const { threads, characters: most } = this.#bounds;
+      if (this.#tails.size <= threads && this.#characters <= most) return;
+      this.#tails.delete(name);
+      this.#characters -= tail.characters;
+    }
+  }
+}
+
+function nameOf({ subject, threadId, generation }: Incarnation): string {
+  // Neither of the first two holds a space.
+  return `${threadId} ${generation} ${subject}`;
+}
