@@ -9,6 +9,7 @@ import { AppError } from "../errors.ts";
 import { STORE_DEADLINE_MS } from "../limits.ts";
 import { Batch, type BatchItem, batchItem, merge } from "./commit_batch.ts";
 import { GroupedReads } from "./group_reads.ts";
+import { LatestVersions } from "./latest_versions.ts";
 import {
   type Commit,
   type KeyPart,
@@ -53,6 +54,7 @@ export class GroupedStore implements Store {
   #underWay = 0;
   /** First come, first served. */
   #waiting: Member[] = [];
+  readonly #latest = new LatestVersions();
   #closed = false;
 
   /** Joins commits on their way to `store`. */
@@ -85,11 +87,13 @@ export class GroupedStore implements Store {
   }
 
   async commit(commit: Commit): Promise<string | null> {
-    if (this.#underWay >= this.#lanes) return await this.#wait(commit);
+    const item = batchItem(commit);
+    if (this.#latest.overrule(item)) return null;
+    if (this.#underWay >= this.#lanes) return await this.#wait(item);
     this.#underWay++;
     try {
       const version = await this.#store.commit(commit);
-      if (version !== null && this.#waiting.length > 0) this.#tellOutdated([batchItem(commit)]);
+      if (version !== null) this.#latest.note(item, version);
       return version;
     } finally {
       this.#underWay--;
@@ -112,10 +116,10 @@ export class GroupedStore implements Store {
     this.#store.close();
   }
 
-  #wait(commit: Commit): Promise<string | null> {
+  #wait(item: BatchItem): Promise<string | null> {
     const { promise, resolve, reject } = Promise.withResolvers<string | null>();
     if (this.#closed) reject(unavailable());
-    else this.#waiting.push({ ...batchItem(commit), askedMs: this.#nowMs(), resolve, reject });
+    else this.#waiting.push({ ...item, askedMs: this.#nowMs(), resolve, reject });
     return promise;
   }
 
@@ -143,7 +147,8 @@ export class GroupedStore implements Store {
     let next = late;
     for (; next < this.#waiting.length && !batch.full; next++) {
       const member = this.#waiting[next]!;
-      if (!batch.take(member)) passedOver.push(member);
+      if (this.#latest.overrule(member)) member.resolve(null);
+      else if (!batch.take(member)) passedOver.push(member);
     }
     this.#waiting = [...passedOver, ...this.#waiting.slice(next)];
     return batch.items;
@@ -165,30 +170,15 @@ export class GroupedStore implements Store {
     }
     // Whose check did not hold is not told.
     if (version === null && batch.length > 1) return await this.#sendHalves(batch);
-    for (const { resolve } of batch) resolve(version);
-    if (version !== null && this.#waiting.length > 0) this.#tellOutdated(batch);
+    for (const member of batch) {
+      if (version !== null) this.#latest.note(member, version);
+      member.resolve(version);
+    }
   }
 
   async #sendHalves(batch: readonly Member[]): Promise<void> {
     const half = Math.ceil(batch.length / 2);
     await this.#send(batch.slice(0, half));
     await this.#send(batch.slice(half));
-  }
-
-  /** Tells those who wait with a check that `batch` held too, and then overruled: no need to ask. */
-  #tellOutdated(batch: readonly BatchItem[]): void {
-    const overruled = new Set<string>();
-    for (const { checks, writes } of batch) {
-      for (const { name, version } of checks) {
-        // A key that was absent may be so again; no version ever comes back.
-        if (version !== null && writes.has(name)) overruled.add(`${version} ${name}`);
-      }
-    }
-    if (overruled.size === 0) return;
-    this.#waiting = this.#waiting.filter(({ checks, resolve }) => {
-      const isOutdated = checks.some(({ name, version }) => overruled.has(`${version} ${name}`));
-      if (isOutdated) resolve(null);
-      return !isOutdated;
-    });
   }
 }

@@ -20,7 +20,7 @@ export interface Stored<T> {
   readonly key: readonly KeyPart[];
   /** `null` where nothing is stored. */
   readonly value: T | null;
-  /** Changes with every write of the key; `null` where nothing is stored. */
+  /** Grows with every write of the key, as text of one length; `null` where nothing is stored. */
   readonly version: string | null;
 }
 

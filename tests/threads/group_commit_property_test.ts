@@ -47,7 +47,7 @@ class ModelDatabase {
   /** Takes effect now. */
   apply(commit: Commit): string | null {
     if (!commit.checks.every((check) => holds(this.state, check))) return null;
-    const version = `v${this.states.length}`;
+    const version = `v${String(this.states.length).padStart(6, "0")}`;
     const next = new Map(this.state);
     for (const write of commit.writes) {
       if (write.kind === "set") next.set(write.key[0] as string, version);

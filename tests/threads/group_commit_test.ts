@@ -141,6 +141,16 @@ Deno.test("GroupedStore answers without asking whoever waits with a check that w
   assertEquals(sent(), [["a"], ["a", "x"], ["b"]]);
 });
 
+Deno.test("GroupedStore answers without asking who comes later with a check that was overruled", async () => {
+  using opened = await rig();
+  const { grouped, store, sent } = opened;
+  const version = await store.commit(write("a"));
+  const update: Commit = { checks: [{ key: ["a"], version }], writes: [put(["a"], 2)] };
+  assertEquals(await outcomes([grouped.commit(update)]), ["stored"]);
+  assertEquals(await outcomes([grouped.commit(update)]), [null]);
+  assertEquals(sent(), [["a"], ["a"]]);
+});
+
 Deno.test("GroupedStore asks for a check on a key that was absent and is written: it may be so again", async () => {
   using opened = await rig();
   const { grouped } = opened;
