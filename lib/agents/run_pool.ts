@@ -49,6 +49,9 @@ export interface RunPoolParts {
 /** Wait before an ended run's chunks are removed: followers elsewhere read the last ones until then. */
 const DISCARD_DELAY_MS = 10_000;
 
+/** Chunks of many runs are removed at the same moments, this many milliseconds apart: in one commit. */
+const DISCARD_SLOT_MS = 1_000;
+
 /** A thread that has been heard for longer was heard before its run was claimed: twice a commit's time. */
 const HEARD_MS = 2 * STORE_DEADLINE_MS;
 
@@ -220,7 +223,7 @@ export class RunPool {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       this.inBackground(this.#parts.chunks.discard(claim, batches));
-    }, DISCARD_DELAY_MS);
+    }, DISCARD_DELAY_MS + DISCARD_SLOT_MS - Date.now() % DISCARD_SLOT_MS);
     this.#timers.add(timer);
   }
 }

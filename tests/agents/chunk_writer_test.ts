@@ -45,7 +45,8 @@ async function rig(opened: MemoryStore): Promise<Rig> {
 }
 
 Deno.test("ChunkWriter stores within 200 ms what came, in one batch", async () => {
-  using time = new FakeTime();
+  // The start of a slot.
+  using time = new FakeTime(1_000_000);
   using opened = await memoryStore();
   const { writer, told, saves, read } = await rig(opened);
   for (const chunk of ["1", "2", "3"]) writer.push(chunk);
@@ -59,6 +60,26 @@ Deno.test("ChunkWriter stores within 200 ms what came, in one batch", async () =
   await pass(time, () => told.length === 2, { stepMs: 0 });
   assertEquals(await read(), ["1", "2", "3", "4"]);
   await writer.stop();
+});
+
+Deno.test("ChunkWriter stores at the same moment as others, which began a little before or after", async () => {
+  using time = new FakeTime(1_000_000);
+  using opened = await memoryStore();
+  const { logs, claim } = await rig(opened);
+  const savedAtMs: number[] = [];
+  const writers: ChunkWriter[] = [];
+  for (const laterMs of [0, 10, 14, 1]) {
+    await time.tickAsync(laterMs);
+    const onSaved = () => savedAtMs.push(Date.now());
+    const events = { onSaved, onFenced: () => {}, onFault: () => {} };
+    const writer = new ChunkWriter(logs.chunks, claim, events);
+    writers.push(writer);
+    writer.push("1");
+  }
+  await pass(time, () => savedAtMs.length === 4, { stepMs: 1 });
+  const slots = savedAtMs.map((atMs) => Math.floor((atMs - 1_000_000) / 25) * 25);
+  assertEquals(slots, [200, 200, 200, 225]);
+  for (const writer of writers) await writer.stop();
 });
 
 Deno.test("ChunkWriter does not wait with a batch that is large enough", async () => {
