@@ -1,6 +1,8 @@
 /**
  * An OpenAI-compatible endpoint in the generator's process: each chunk holds the time at which it
- * was sent, so that one clock measures its way through the server.
+ * was sent, so that one clock measures its way through the server. Streams are spread evenly over
+ * the time between two chunks, as those of a real endpoint are: by timers of their own they would
+ * all fall into step, and what was measured would be a burst.
  *
  * @module
  */
@@ -23,10 +25,28 @@ export interface Mark {
 
 const encoder = new TextEncoder();
 
+/** Streams are looked at this often, milliseconds. */
+const TURN_MS = 1;
+
+/** The golden ratio's fraction: any number of streams in a row is spread evenly by it. */
+const SPREAD = 0.618;
+
+/** A stream that is not at its end. */
+interface Speaker {
+  /** `performance.now()` of its next chunk. */
+  dueMs: number;
+  readonly everyMs: number;
+  /** Sends it; false where it was the last. */
+  readonly next: () => boolean;
+}
+
 /** The endpoint. `await using` ends it. */
 export class ModelEndpoint implements AsyncDisposable {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #scriptOf: (text: string) => Script;
+  readonly #speakers = new Set<Speaker>();
+  readonly #turns = setInterval(() => this.#speak(), TURN_MS);
+  #begun = 0;
 
   /** Listens; `scriptOf` says how the message `text` is answered. */
   constructor(scriptOf: (text: string) => Script) {
@@ -47,7 +67,17 @@ export class ModelEndpoint implements AsyncDisposable {
 
   /** Cuts what still streams. */
   async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#turns);
     await this.#server.shutdown();
+  }
+
+  #speak(): void {
+    const nowMs = performance.now();
+    for (const speaker of this.#speakers) {
+      if (speaker.dueMs > nowMs) continue;
+      speaker.dueMs += speaker.everyMs;
+      if (!speaker.next()) this.#speakers.delete(speaker);
+    }
   }
 
   #answer(body: { readonly messages: readonly { readonly content: unknown }[] }): Response {
@@ -56,22 +86,25 @@ export class ModelEndpoint implements AsyncDisposable {
       typeof content === "string" ? content : JSON.stringify(content),
     );
     let index = 0;
-    let timer: ReturnType<typeof setInterval> | undefined;
-    const stream = new ReadableStream<Uint8Array>({
-      start(controller) {
-        const next = (): void => {
-          if (index < chunks) {
-            const mark = `${index++} ${performance.now().toFixed(3)};`;
-            return controller.enqueue(event({ content: mark }, null));
-          }
-          clearInterval(timer);
-          controller.enqueue(event({}, "stop"));
-          controller.enqueue(encoder.encode("data: [DONE]\n\n"));
-          controller.close();
-        };
-        timer = setInterval(next, everyMs);
+    const speaker = (controller: ReadableStreamDefaultController<Uint8Array>): Speaker => ({
+      dueMs: performance.now() + everyMs * (1 + this.#begun++ * SPREAD % 1),
+      everyMs,
+      next: () => {
+        if (index < chunks) {
+          const mark = `${index++} ${performance.now().toFixed(3)};`;
+          controller.enqueue(event({ content: mark }, null));
+          return true;
+        }
+        controller.enqueue(event({}, "stop"));
+        controller.enqueue(encoder.encode("data: [DONE]\n\n"));
+        controller.close();
+        return false;
       },
-      cancel: () => clearInterval(timer),
+    });
+    let own: Speaker;
+    const stream = new ReadableStream<Uint8Array>({
+      start: (controller) => void this.#speakers.add(own = speaker(controller)),
+      cancel: () => void this.#speakers.delete(own),
     });
     return new Response(stream, { headers: { "content-type": "text/event-stream" } });
   }
