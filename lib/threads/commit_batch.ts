@@ -135,30 +135,34 @@ export function merge(items: readonly BatchItem[]): Commit {
   return { checks: [...checks.values()], writes };
 }
 
-/** Different for every two keys. */
+/** Different for every two keys: each part says how long it is, or where it ends. */
 function nameOf(key: readonly KeyPart[]): string {
-  return JSON.stringify(key);
+  let name = "";
+  for (const part of key) {
+    if (typeof part === "string") name += `${part.length}:${part}`;
+    else name += typeof part === "number" ? `${part};` : `bytes ${part};`;
+  }
+  return name;
 }
 
 /** Bytes of a key at most: a number takes 9, a string its UTF-8, escaped, and 2. */
 function keySize(key: readonly KeyPart[], name: string): number {
-  // The name holds each string with its quotes, and escapes at least as much.
-  let size = isAscii(name) ? name.length : 3 * name.length;
-  for (const part of key) if (typeof part === "number") size += 9;
-  return size;
+  let size = 0;
+  for (const part of key) size += typeof part === "number" ? 9 : part.length + 2;
+  // Only a zero is escaped, and what is not ASCII takes 3 bytes at most.
+  return PLAIN.test(name) ? size : 3 * size;
 }
 
-function isAscii(text: string): boolean {
-  // deno-lint-ignore no-control-regex
-  return /^[\x00-\x7f]*$/.test(text);
-}
+// deno-lint-ignore no-control-regex
+const PLAIN = /^[\x01-\x7f]*$/;
 
 /** Bytes of a value at most, as the platform serialises it (structured clone). */
 function valueSize(value: unknown): number {
-  if (value instanceof Uint8Array) return value.length;
   if (typeof value === "string") return 2 * value.length + 16;
   if (typeof value !== "object" || value === null) return 16;
+  if (value instanceof Uint8Array) return value.length;
   let size = 16;
-  for (const [name, field] of Object.entries(value)) size += valueSize(name) + valueSize(field);
+  const fields = value as Readonly<Record<string, unknown>>;
+  for (const name of Object.keys(fields)) size += 2 * name.length + 16 + valueSize(fields[name]);
   return size;
 }
