@@ -146,7 +146,7 @@ export class Bell {
   async #storeFollower(thread: Incarnation): Promise<void> {
     await this.#instances.register();
     const write = put(followerKey(thread, this.#instanceId), true as const);
-    await this.#store.commit({ checks: [], writes: [write] });
+    await this.#store.commit({ checks: [], writes: [write], mayLinger: true });
   }
 
   async #beat(): Promise<void> {
@@ -191,7 +191,7 @@ export class Bell {
     if (this.#isFollowed(thread)) return;
     await this.#quietly(async () => {
       const write = remove(followerKey(thread, this.#instanceId));
-      await this.#store.commit({ checks: [], writes: [write] });
+      await this.#store.commit({ checks: [], writes: [write], mayLinger: true });
       // Followed anew meanwhile: the removal may have come after.
       if (this.#isFollowed(thread)) await this.#storeFollower(thread);
     });

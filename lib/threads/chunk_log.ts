@@ -67,7 +67,7 @@ export class ChunkLog {
    */
   async save(claim: RunClaim, index: number, chunks: readonly string[]): Promise<boolean> {
     const writes = [await batchWrite(this.#store, claim, { index, chunks })];
-    return await this.#store.commit({ checks: [fence(claim)], writes }) !== null;
+    return await this.#store.commit({ checks: [fence(claim)], writes, mayLinger: true }) !== null;
   }
 
   /**
@@ -120,7 +120,7 @@ export class ChunkLog {
     for (let from = 0; from < batches.length; from += BATCHES_PER_REMOVAL) {
       const writes = batches.slice(from, from + BATCHES_PER_REMOVAL)
         .map((index) => remove(chunkKey(thread, { runId, attempt, index })));
-      await this.#store.commit({ checks: [], writes });
+      await this.#store.commit({ checks: [], writes, mayLinger: true });
     }
   }
 

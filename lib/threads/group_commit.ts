@@ -21,6 +21,9 @@ import {
   UnknownCommitError,
 } from "./store.ts";
 
+/** Longest wait of a commit that may linger, milliseconds, where nothing else comes that it could go with. */
+const LINGER_MS = 10;
+
 /** How a {@linkcode GroupedStore} groups. */
 export interface GroupedStoreOptions {
   /**
@@ -55,6 +58,8 @@ export class GroupedStore implements Store {
   /** First come, first served. */
   #waiting: Member[] = [];
   readonly #latest = new LatestVersions();
+  /** Runs while nothing is under way and what waits may linger. */
+  #lingering: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
   /** Joins commits on their way to `store`. */
@@ -90,6 +95,15 @@ export class GroupedStore implements Store {
     const item = batchItem(commit);
     if (this.#latest.overrule(item)) return null;
     if (this.#underWay >= this.#lanes) return await this.#wait(item);
+    if (commit.mayLinger) {
+      this.#lingering ??= setTimeout(() => this.#goOn(), LINGER_MS);
+      return await this.#wait(item);
+    }
+    if (this.#waiting.length > 0) {
+      const waiting = this.#wait(item);
+      this.#goOn();
+      return await waiting;
+    }
     this.#underWay++;
     try {
       const version = await this.#store.commit(commit);
@@ -112,6 +126,7 @@ export class GroupedStore implements Store {
   /** What waits was not sent and never will be. */
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#lingering);
     for (const { reject } of this.#waiting.splice(0)) reject(unavailable());
     this.#store.close();
   }
@@ -125,6 +140,8 @@ export class GroupedStore implements Store {
 
   /** Sends what waits, as far as there are lanes. */
   #goOn(): void {
+    clearTimeout(this.#lingering);
+    this.#lingering = undefined;
     while (this.#underWay < this.#lanes && this.#waiting.length > 0) {
       const batch = this.#nextBatch();
       if (batch.length === 0) return;

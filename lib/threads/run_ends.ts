@@ -73,7 +73,8 @@ export class RunEnds {
         if (last !== undefined) edit.write(await batchWrite(this.#store, claim, last));
         await edit.endRun(claim, { attempt, ...answer });
         const step = { claim: await this.#steps.startNext(edit), cancel: null };
-        return { commit: edit.toCommit(), result: (version) => change(edit, step, version) };
+        const commit = { ...edit.toCommit(), mayLinger: true };
+        return { commit, result: (version) => change(edit, step, version) };
       },
     );
   }

@@ -45,6 +45,8 @@ export type Write =
 export interface Commit {
   readonly checks: readonly Check[];
   readonly writes: readonly Write[];
+  /** No client waits for it: it may go some milliseconds later, together with another. */
+  readonly mayLinger?: boolean;
 }
 
 /** A span of keys in order, from `start` (inclusive) to `end` (exclusive) within `prefix`. */

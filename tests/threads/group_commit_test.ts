@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
 import { AppError } from "../../lib/errors.ts";
 import { GroupedStore } from "../../lib/threads/group_commit.ts";
 import { type Commit, put, type StoreKey, UnknownCommitError } from "../../lib/threads/store.ts";
@@ -78,6 +79,50 @@ Deno.test("GroupedStore sends as one what came while a commit was under way, in 
   const versions = await Promise.all(commits);
   const rows = await grouped.getMany([["a"], ["b"], ["c"], ["d"]] as StoreKey<number>[]);
   assertEquals(rows.map(({ version }) => version), versions);
+});
+
+Deno.test("GroupedStore lets a commit that nobody waits for go with the next, and with no other", async () => {
+  using time = new FakeTime();
+  using opened = await rig();
+  const { grouped, sent } = opened;
+  const lingering = ["a", "b"].map((key) => grouped.commit({ ...write(key), mayLinger: true }));
+  await time.tickAsync(9);
+  assertEquals(sent(), []);
+  const urgent = grouped.commit(write("c"));
+  assertEquals(sent(), [["a", "b", "c"]]);
+  assertEquals(await outcomes([...lingering, urgent]), ["stored", "stored", "stored"]);
+  await grouped.commit(write("d"));
+  assertEquals(sent(), [["a", "b", "c"], ["d"]]);
+});
+
+Deno.test("GroupedStore lets a commit linger for 10 ms at most", async () => {
+  using time = new FakeTime();
+  using opened = await rig();
+  const { grouped, sent } = opened;
+  const commits = [grouped.commit({ ...write("a"), mayLinger: true })];
+  await time.tickAsync(5);
+  commits.push(grouped.commit({ ...write("b"), mayLinger: true }));
+  await time.tickAsync(5);
+  assertEquals(sent(), [["a", "b"]]);
+  assertEquals(await outcomes(commits), ["stored", "stored"]);
+});
+
+Deno.test("GroupedStore sends what lingers as soon as a commit that was under way is over", async () => {
+  using _time = new FakeTime();
+  using opened = await rig();
+  const { grouped, sent } = opened;
+  const commits = [grouped.commit(write("a")), grouped.commit({ ...write("b"), mayLinger: true })];
+  assertEquals(await outcomes(commits), ["stored", "stored"]);
+  assertEquals(sent(), [["a"], ["b"]]);
+});
+
+Deno.test("GroupedStore does not send what still lingers when it closes", async () => {
+  using opened = await rig();
+  const { grouped, sent } = opened;
+  const lingering = grouped.commit({ ...write("a"), mayLinger: true });
+  grouped.close();
+  assertEquals(await outcomes([lingering]), ["STORE_UNAVAILABLE"]);
+  assertEquals(sent(), []);
 });
 
 Deno.test("GroupedStore tells nobody before the commit is durable", async () => {
