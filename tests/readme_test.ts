@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { parse } from "yaml";
+import { parse } from "npm:yaml@^2.9.1";
 import { BREAKER_FAILURES, BREAKER_OPEN_MS } from "../lib/agents/resilience.ts";
 import {
   clientFrameSchemas,

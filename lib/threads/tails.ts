@@ -6,7 +6,7 @@
  * @module
  */
 import type { Incarnation } from "./keys.ts";
-import type { NumberedEntry } from "./thread_edit.ts";
+import type { Entry } from "./records.ts";
 
 /** Entries that are kept of a thread: as many as a model is shown. */
 const MAX_ENTRIES = 200;
@@ -21,8 +21,10 @@ export interface TailBounds {
 /** What is kept where nothing else is said. */
 const DEFAULT_BOUNDS: TailBounds = { threads: 4_096, characters: 8_000_000 };
 
-/** An entry and the length of its JSON. */
-export interface SizedEntry extends NumberedEntry {
+/** An entry, its number, and the length of its JSON. */
+export interface SizedEntry {
+  readonly seq: number;
+  readonly entry: Entry;
   readonly characters: number;
 }
 
@@ -67,7 +69,7 @@ export class Tails {
   newest(
     thread: Incarnation,
     { throughSeq, limit }: { readonly throughSeq: number; readonly limit: number },
-  ): readonly NumberedEntry[] | undefined {
+  ): readonly SizedEntry[] | undefined {
     const entries = this.#tails.get(nameOf(thread))?.entries ?? [];
     const [first, last] = [entries[0]?.seq, entries.at(-1)?.seq];
     if (first === undefined || last! < throughSeq) return undefined;

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { parse, View } from "vega";
-import { compile, type TopLevelSpec } from "vega-lite";
+import { parse, View } from "npm:vega@^6.2.0";
+import { compile, type TopLevelSpec } from "npm:vega-lite@^6.4.1";
 import { type BenchResult, type Judged, valuesOf } from "./bench.ts";
 import { latestResults } from "./latest.ts";
 import { ratio } from "./stats.ts";

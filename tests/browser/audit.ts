@@ -5,12 +5,12 @@
  */
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
-import type axe from "axe-core";
-import type { Page } from "playwright-core";
+import type axe from "npm:axe-core@^4.14.1";
+import type { Page } from "npm:playwright-core@^1.65.1";
 
 /** The auditor's source, to be run in each document before the page's own scripts. */
 export async function auditorScript(): Promise<string> {
-  return (await import("axe-core")).default.source;
+  return (await import("npm:axe-core@^4.14.1")).default.source;
 }
 
 /** All that is asked of a page (WCAG 2.2 AA and more), and what of it another colour scheme can break. */

@@ -6,7 +6,13 @@
  */
 /// <reference lib="dom" />
 import { assertEquals } from "@std/assert";
-import type { Browser, BrowserContext, ConsoleMessage, Page, Request } from "playwright-core";
+import type {
+  Browser,
+  BrowserContext,
+  ConsoleMessage,
+  Page,
+  Request,
+} from "npm:playwright-core@^1.65.1";
 import { HANG_MS } from "../support/feed.ts";
 import { findProgram, needs, type Program } from "../support/permissions.ts";
 
@@ -80,7 +86,7 @@ export class TestBrowser implements AsyncDisposable {
   /** Starts one. */
   static async start(): Promise<TestBrowser> {
     // Not before it is needed: it asks for permissions when it is imported.
-    const { chromium } = await import("playwright-core");
+    const { chromium } = await import("npm:playwright-core@^1.65.1");
     const executablePath = findProgram(CHROMIUM)!;
     // An empty user-data-dir is what it makes where none is named.
     return new TestBrowser(

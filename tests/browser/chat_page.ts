@@ -4,7 +4,7 @@
  * @module
  */
 import { eventually } from "../support/feed.ts";
-import type { Locator, Page } from "playwright-core";
+import type { Locator, Page } from "npm:playwright-core@^1.65.1";
 import type { Profile } from "./browser.ts";
 
 /** A tab with the chat page. */

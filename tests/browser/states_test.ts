@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { Page } from "playwright-core";
+import type { Page } from "npm:playwright-core@^1.65.1";
 import { HeldJwks } from "../server/held_jwks.ts";
 import {
   answerEndless,

@@ -1,5 +1,5 @@
 import { assertEquals, assertLess } from "@std/assert";
-import * as fc from "fast-check";
+import * as fc from "npm:fast-check@^4.10.2";
 import { AnswerFolder } from "../../lib/agents/fold.ts";
 import { answerChunks } from "../../lib/chat/answer_chunks.ts";
 import type { MessagePart } from "../../lib/chat/entries.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "npm:fast-check@^4.10.2";
 import { SUBPROTOCOL } from "../../lib/chat/protocol.ts";
 import { DEFAULT_LIMITS } from "../../lib/limits.ts";
 import { Feed, orHang } from "../support/feed.ts";

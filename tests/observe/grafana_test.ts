@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { parse } from "yaml";
+import { parse } from "npm:yaml@^2.9.1";
 import dashboard from "../../lib/observe/grafana/dashboard.json" with { type: "json" };
 import { METRICS } from "../../lib/observe/metrics.ts";
 import { ChatClient } from "../support/chat_client.ts";

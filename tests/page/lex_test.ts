@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "npm:fast-check@^4.10.2";
 import { lex, type Node } from "../../routes/page/app/markdown/lex.ts";
 import { safeHref } from "../../routes/page/app/markdown/links.ts";
 import { decodeEntities } from "../../routes/page/app/markdown/entities.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import fc from "fast-check";
+import fc from "npm:fast-check@^4.10.2";
 import { clientFrameSchemas } from "../../lib/chat/protocol.ts";
 import { ID_PATTERN } from "../../lib/limits.ts";
 

@@ -29,13 +29,13 @@ export interface ParsedQuery {
  * PromQL. The grammar's library reads the environment when it is imported: needs `env`.
  */
 export async function loadQueryParser(): Promise<(text: string) => ParsedQuery> {
-  const { parser } = await import("@prometheus-io/lezer-promql");
+  const { parser } = await import("npm:@prometheus-io/lezer-promql@^0.315.0");
   return (text) => parseQuery(text, parser);
 }
 
 function parseQuery(
   text: string,
-  parser: typeof import("@prometheus-io/lezer-promql").parser,
+  parser: typeof import("npm:@prometheus-io/lezer-promql@^0.315.0").parser,
 ): ParsedQuery {
   const query = text.replaceAll("$__rate_interval", "5m");
   const selectors: { name: string; matchers: Matcher[] }[] = [];

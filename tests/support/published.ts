@@ -5,8 +5,8 @@
  *
  * @module
  */
-import Ajv2020, { type AnySchema, type ValidateFunction } from "ajv/dist/2020.js";
-import addFormats from "ajv-formats";
+import Ajv2020, { type AnySchema, type ValidateFunction } from "npm:ajv@^8.20.0/dist/2020.js";
+import addFormats from "npm:ajv-formats@^3.0.1";
 import { asyncApiDocument, type Document } from "../../routes/docs/asyncapi.ts";
 import { openApiDocument } from "../../routes/docs/openapi.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "npm:fast-check@^4.10.2";
 import { Batch, batchItem, merge } from "../../lib/threads/commit_batch.ts";
 import { type Check, type Commit, type KeyPart, put, remove } from "../../lib/threads/store.ts";
 

@@ -6,7 +6,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "npm:fast-check@^4.10.2";
 import { AppError } from "../../lib/errors.ts";
 import { GroupedStore } from "../../lib/threads/group_commit.ts";
 import {

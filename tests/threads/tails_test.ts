@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import fc from "fast-check";
+import fc from "npm:fast-check@^4.10.2";
 import type { Incarnation } from "../../lib/threads/keys.ts";
 import { type SizedEntry, Tails } from "../../lib/threads/tails.ts";
 import { Logs, THREAD } from "../support/instance.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import fakeTimers from "@sinonjs/fake-timers";
+import fakeTimers from "npm:@sinonjs/fake-timers@^15.5.0";
 
 /** The platform's own. */
 export const real = {
