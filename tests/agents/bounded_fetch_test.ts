@@ -108,3 +108,31 @@ Deno.test("boundedFetch leaves an answer when its call is aborted, though the pl
   assertEquals(await read().catch((error) => error), reason);
   assertEquals(cancelledWith, reason);
 });
+
+Deno.test("boundedFetch reads a stream of bytes through one buffer, and its blocks stay what they were", async () => {
+  const sizes = [1, 200, 16_384, 40_000, 3];
+  const whole = new Uint8Array(sizes.reduce((sum, size) => sum + size))
+    .map((_, at) => at % 10 === 9 ? 10 : at % 251);
+  let from = 0;
+  const largest: number[] = [];
+  const body = new ReadableStream({
+    type: "bytes",
+    pull(controller) {
+      const { byobRequest } = controller;
+      largest.push(byobRequest?.view?.byteLength ?? 0);
+      const size = sizes.shift();
+      if (size === undefined) {
+        controller.close();
+        byobRequest?.respond(0);
+        return;
+      }
+      controller.enqueue(whole.slice(from, from += size));
+    },
+  });
+  const fetch = boundedFetch(() => Promise.resolve(new Response(body)));
+  const response = await fetch("http://model.test/");
+  const blocks = await Array.fromAsync(response.body!);
+  assertEquals(new Uint8Array(await new Blob(blocks).arrayBuffer()), whole);
+  assertEquals(Math.max(...largest), 16_384);
+  assertEquals(blocks.every(({ buffer, byteLength }) => buffer.byteLength === byteLength), true);
+});
