@@ -18,8 +18,11 @@ export interface TailBounds {
   readonly characters: number;
 }
 
-/** What is kept where nothing else is said. */
-const DEFAULT_BOUNDS: TailBounds = { threads: 4_096, characters: 8_000_000 };
+/** What is kept where nothing else is said: some 50 MB, where entries are short. */
+const DEFAULT_BOUNDS: TailBounds = { threads: 4_096, characters: 16_000_000 };
+
+/** Rest after which a thread makes room for others, milliseconds. */
+const REST_MS = 60_000;
 
 /** An entry, its number, and the length of its JSON. */
 export interface SizedEntry {
@@ -30,20 +33,24 @@ export interface SizedEntry {
 
 interface Tail {
   /** In order and without a gap. */
-  readonly entries: SizedEntry[];
-  characters: number;
+  readonly entries: readonly SizedEntry[];
+  readonly characters: number;
+  readonly usedMs: number;
 }
 
 /** Remembers the ends of logs. */
 export class Tails {
-  /** Oldest first. */
+  /** Those that were written to longest ago first. */
   readonly #tails = new Map<string, Tail>();
   readonly #bounds: TailBounds;
   #characters = 0;
 
-  /** Remembers so much at most. */
-  constructor(bounds: TailBounds = DEFAULT_BOUNDS) {
+  readonly #nowMs: () => number;
+
+  /** Remembers so much at most; `nowMs` is a clock that only goes forward. */
+  constructor(bounds: TailBounds = DEFAULT_BOUNDS, nowMs: () => number = () => performance.now()) {
     this.#bounds = bounds;
+    this.#nowMs = nowMs;
   }
 
   /** Remembers what was just committed. Entries of others in between make it begin anew. */
@@ -80,7 +87,7 @@ export class Tails {
 
   #take(thread: Incarnation): Tail {
     const name = nameOf(thread);
-    const tail = this.#tails.get(name) ?? { entries: [], characters: 0 };
+    const tail = this.#tails.get(name) ?? { entries: [], characters: 0, usedMs: 0 };
     this.#tails.delete(name);
     this.#characters -= tail.characters;
     return tail;
@@ -89,14 +96,21 @@ export class Tails {
   #keep(thread: Incarnation, all: readonly SizedEntry[]): void {
     const entries = all.slice(-MAX_ENTRIES);
     const characters = entries.reduce((sum, entry) => sum + entry.characters, 0);
+    const usedMs = this.#nowMs();
     this.#characters += characters;
-    this.#tails.set(nameOf(thread), { entries, characters });
+    this.#tails.set(nameOf(thread), { entries, characters, usedMs });
     for (const [name, tail] of this.#tails) {
       const { threads, characters: most } = this.#bounds;
       if (this.#tails.size <= threads && this.#characters <= most) return;
-      this.#tails.delete(name);
-      this.#characters -= tail.characters;
+      // Where all are in use, those that fit stay: each making room for the next, none would be found.
+      if (usedMs - tail.usedMs < REST_MS) return this.#drop(nameOf(thread));
+      this.#drop(name);
     }
+  }
+
+  #drop(name: string): void {
+    this.#characters -= this.#tails.get(name)?.characters ?? 0;
+    this.#tails.delete(name);
   }
 }
 

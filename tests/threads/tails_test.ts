@@ -49,20 +49,36 @@ Deno.test("Tails takes what was read, and not what lies before a gap", () => {
   assertEquals([seqs(tails, 9, 1), seqs(tails, 6, 1)], [[9], undefined]);
 });
 
-Deno.test("Tails keeps 200 entries of a thread, and within its bounds the threads used last", () => {
+Deno.test("Tails keeps 200 entries of a thread", () => {
   const long = new Tails();
   long.append(THREAD_A, entriesOf(1, 300));
   assertEquals([(seqs(long, 300) as number[])[0], seqs(long, 100)], [101, undefined]);
-  const few = new Tails({ threads: 1, characters: 1_000 });
-  few.append(THREAD_A, entriesOf(1, 1));
-  few.append(THREAD_B, entriesOf(1, 1));
-  assertEquals([seqs(few, 1), seqs(few, 1, 1, THREAD_B)], [undefined, [1]]);
-  const small = new Tails({ threads: 10, characters: 1_000 });
-  small.append(THREAD_A, entriesOf(1, 1, 600));
-  small.append(THREAD_B, entriesOf(1, 1, 600));
-  assertEquals([seqs(small, 1), seqs(small, 1, 1, THREAD_B)], [undefined, [1]]);
-  small.append(THREAD_B, entriesOf(2, 2, 600));
-  assertEquals(seqs(small, 2, 1, THREAD_B), undefined);
+});
+
+for (const bounds of [{ threads: 1, characters: 10_000 }, { threads: 10, characters: 1_000 }]) {
+  Deno.test(`Tails keeps within ${JSON.stringify(bounds)} those that fit, until they have rested for a minute`, () => {
+    let nowMs = 0;
+    const tails = new Tails(bounds, () => nowMs);
+    tails.append(THREAD_A, entriesOf(1, 1, 600));
+    nowMs = 59_999;
+    tails.append(THREAD_B, entriesOf(1, 1, 600));
+    assertEquals([seqs(tails, 1), seqs(tails, 1, 1, THREAD_B)], [[1], undefined]);
+    nowMs = 60_000;
+    tails.append(THREAD_B, entriesOf(1, 1, 600));
+    assertEquals([seqs(tails, 1), seqs(tails, 1, 1, THREAD_B)], [undefined, [1]]);
+    // What was dropped is not counted.
+    tails.append(THREAD_B, entriesOf(2, 2, 300));
+    assertEquals(seqs(tails, 2, 2, THREAD_B), [1, 2]);
+  });
+}
+
+Deno.test("Tails keeps no thread that is too large by itself", () => {
+  const tails = new Tails({ threads: 10, characters: 1_000 });
+  tails.append(THREAD_A, entriesOf(1, 1, 600));
+  tails.append(THREAD_A, entriesOf(2, 2, 600));
+  assertEquals(seqs(tails, 2, 1), undefined);
+  tails.append(THREAD_B, entriesOf(1, 1, 900));
+  assertEquals(seqs(tails, 1, 1, THREAD_B), [1]);
 });
 
 Deno.test("Tails tells what the log holds or nothing, whatever it is told of", () => {
