@@ -107,7 +107,9 @@ export class RunExecution {
   async execute(): Promise<ExecutionResult> {
     const { fanOut } = this.#parts;
     const live = fanOut.begin(this.claim.thread, this.claim);
-    this.#renewTimer = setInterval(() => void this.#renew(), RENEW_MS);
+    // Not all at one moment: a hundred runs may have begun at one.
+    const everyMs = RENEW_MS * (1 - Math.random() / 4);
+    this.#renewTimer = setInterval(() => void this.#renew(), everyMs);
     try {
       const answer = await this.#stream(live);
       live.end();
