@@ -96,8 +96,9 @@ export class ModelEndpoint implements AsyncDisposable {
           return true;
         }
         controller.enqueue(event({}, "stop"));
-        controller.enqueue(encoder.encode("data: [DONE]\n\n"));
-        controller.close();
+        // Whoever reads may leave at its last word.
+        if (this.#speakers.has(own)) controller.enqueue(encoder.encode("data: [DONE]\n\n"));
+        if (this.#speakers.has(own)) controller.close();
         return false;
       },
     });
