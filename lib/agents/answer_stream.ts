@@ -25,7 +25,8 @@ export interface AskedCall {
 }
 
 /** Content that the loop made of a call, or what a tool returned. */
-interface LoopPart {
+export interface LoopPart {
+  /** What it is. */
   readonly type: string;
 }
 
