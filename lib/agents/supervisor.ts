@@ -158,7 +158,10 @@ export class AgentSupervisor {
 
   /** Gives every run up and waits until that is stored. No run starts after this. */
   async drain(): Promise<void> {
-    this.#takeovers.stop();
+    const unwatched = this.#takeovers.stop();
+    await this.#pool.drain();
+    await unwatched;
+    // A look that was under way may have taken a run over: that one is given up as well.
     await this.#pool.drain();
     await this.#parts.bell.stop();
   }

@@ -22,6 +22,7 @@ export class TakeoverWatch {
   /** What ends a thread's wait early, by the thread's name. */
   readonly #watched = new Map<string, () => void>();
   readonly #stop = new AbortController();
+  readonly #tasks = new Set<Promise<void>>();
   readonly #tryOnce: (ref: ThreadRef) => Promise<number | null>;
   readonly #onFault: (error: unknown) => void;
 
@@ -42,9 +43,7 @@ export class TakeoverWatch {
     const name = nameOf({ subject, threadId });
     if (this.#watched.has(name) || this.#stop.signal.aborted) return;
     this.#watched.set(name, () => {});
-    void this.#loop({ subject, threadId }).catch((error) => {
-      if (!this.#stop.signal.aborted) this.#onFault(error);
-    }).finally(() => this.#watched.delete(name));
+    this.#task(this.#loop({ subject, threadId }).finally(() => this.#watched.delete(name)));
   }
 
   /** Begins to watch a thread, or looks at once where it is watched already. */
@@ -67,14 +66,21 @@ export class TakeoverWatch {
         }
       }
     };
-    void look().catch((error) => {
-      if (!signal.aborted) this.#onFault(error);
-    });
+    this.#task(look());
   }
 
-  /** Ends every watch. */
-  stop(): void {
+  /** Ends every watch. Resolves when no look is under way. */
+  async stop(): Promise<void> {
     this.#stop.abort();
+    await Promise.all(this.#tasks);
+  }
+
+  #task(work: Promise<void>): void {
+    const task = work.catch((error) => {
+      if (!this.#stop.signal.aborted) this.#onFault(error);
+    });
+    this.#tasks.add(task);
+    void task.finally(() => this.#tasks.delete(task));
   }
 
   async #loop(ref: ThreadRef): Promise<void> {

@@ -24,7 +24,7 @@ function watching(look: (at: number, ref: ThreadRef) => Promise<number | null>):
     },
     onFault: (error) => faults.push(error),
   });
-  return { watch, looks, faults, [Symbol.dispose]: () => watch.stop() };
+  return { watch, looks, faults, [Symbol.dispose]: () => void watch.stop() };
 }
 
 /** Lets fake time pass in small steps. */
@@ -142,4 +142,20 @@ Deno.test("TakeoverWatch does nothing more once it is stopped", async () => {
   watched.watch.wake(REF);
   await elapse(time, 60_000, 1_000);
   assertEquals([watched.looks.length, asked, watched.faults], [1, 0, []]);
+});
+
+Deno.test("TakeoverWatch has stopped when the looks that are under way are over, and waits for none to come", async () => {
+  using time = new FakeTime();
+  const look = Promise.withResolvers<number | null>();
+  using watched = watching((at) => at === 1 ? look.promise : Promise.resolve(Date.now() + 60_000));
+  watched.watch.watch(REF);
+  watched.watch.watch({ ...REF, threadId: "waits" });
+  await time.runMicrotasks();
+  let hasStopped = false;
+  const stopping = watched.watch.stop().then(() => hasStopped = true);
+  await time.runMicrotasks();
+  assertEquals(hasStopped, false);
+  look.resolve(Date.now() + 60_000);
+  await stopping;
+  assertEquals([watched.looks.length, watched.faults], [2, []]);
 });
