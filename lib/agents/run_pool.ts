@@ -9,7 +9,7 @@ import { STORE_DEADLINE_MS } from "../limits.ts";
 import { NO_TRACER, type Span, type TracePlace, type Tracer } from "../observe/tracing.ts";
 import type { Bell, Ring } from "../threads/bell.ts";
 import type { ChunkLog } from "../threads/chunk_log.ts";
-import type { Incarnation } from "../threads/keys.ts";
+import { type Incarnation, nameOf } from "../threads/keys.ts";
 import type { ThreadRef } from "../threads/records.ts";
 import type { Change } from "../threads/run_steps.ts";
 import { UnknownCommitError } from "../threads/store.ts";
@@ -226,8 +226,4 @@ export class RunPool {
     }, DISCARD_DELAY_MS + DISCARD_SLOT_MS - Date.now() % DISCARD_SLOT_MS);
     this.#timers.add(timer);
   }
-}
-
-function nameOf({ subject, threadId, generation }: Incarnation): string {
-  return `${threadId} ${generation} ${subject}`;
 }

@@ -8,9 +8,9 @@
  */
 import { delay } from "@std/async/delay";
 import { HEARTBEAT_MS, Instances } from "./instances.ts";
-import { bellKey, followerKey, type Incarnation, instanceKey, notePrefix } from "./keys.ts";
+import { bellKey, followerKey, type Incarnation, instanceKey, nameOf, notePrefix } from "./keys.ts";
 import type { NoteRecord } from "./records.ts";
-import { nameOf, type Ring, Ringer } from "./ringer.ts";
+import { type Ring, Ringer } from "./ringer.ts";
 import { put, remove, type Store, type Write } from "./store.ts";
 
 export type { Ring } from "./ringer.ts";

@@ -94,14 +94,11 @@ export class GroupedStore implements Store {
   async commit(commit: Commit): Promise<string | null> {
     const item = batchItem(commit);
     if (this.#latest.overrule(item)) return null;
-    if (this.#underWay >= this.#lanes) return await this.#wait(item);
-    if (commit.mayLinger) {
-      this.#lingering ??= setTimeout(() => this.#goOn(), LINGER_MS);
-      return await this.#wait(item);
-    }
-    if (this.#waiting.length > 0) {
+    const isFree = this.#underWay < this.#lanes;
+    if (!isFree || commit.mayLinger || this.#waiting.length > 0) {
       const waiting = this.#wait(item);
-      this.#goOn();
+      if (isFree && !commit.mayLinger) this.#goOn();
+      else if (isFree) this.#lingering ??= setTimeout(() => this.#goOn(), LINGER_MS);
       return await waiting;
     }
     this.#underWay++;

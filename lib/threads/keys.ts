@@ -36,6 +36,12 @@ export interface Incarnation extends ThreadRef {
   readonly generation: string;
 }
 
+/** A name in maps: different for every two incarnations. */
+export function nameOf({ subject, threadId, generation }: Incarnation): string {
+  // Neither of the last two holds a space.
+  return `${threadId} ${generation} ${subject}`;
+}
+
 /**
  * A subject as a key part. A string with lone surrogates would be stored with
  * replacement characters and meet its neighbours', so it is kept as UTF-16 bytes.

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Instances } from "./instances.ts";
-import { bellKey, followerKey, followerPrefix, type Incarnation, noteKey } from "./keys.ts";
+import { bellKey, followerKey, followerPrefix, type Incarnation, nameOf, noteKey } from "./keys.ts";
 import { put, remove, type Store, type Write } from "./store.ts";
 
 /** What a note tells: the thread's log moved, or its run was given up for others. */
@@ -108,9 +108,4 @@ export class Ringer {
     }
     if (isFollowed(thread)) this.#looked.add(nameOf(thread));
   }
-}
-
-/** Different for every two incarnations. */
-export function nameOf({ subject, threadId, generation }: Incarnation): string {
-  return `${threadId} ${generation} ${subject}`;
 }

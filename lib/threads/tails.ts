@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Incarnation } from "./keys.ts";
+import { type Incarnation, nameOf } from "./keys.ts";
 import type { Entry } from "./records.ts";
 
 /** Entries that are kept of a thread: as many as a model is shown. */
@@ -114,7 +114,7 @@ export class Tails {
   }
 }
 
-function nameOf({ subject, threadId, generation }: Incarnation): string {
-  // Neither of the first two holds a space.
-  return `${threadId} ${generation} ${subject}`;
+/** The entry and its number alone. */
+export function withoutSize({ seq, entry }: SizedEntry): Pick<SizedEntry, "seq" | "entry"> {
+  return { seq, entry };
 }

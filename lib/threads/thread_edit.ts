@@ -14,7 +14,7 @@ import {
   runKey,
 } from "./keys.ts";
 import type { KnownHead } from "./heads.ts";
-import type { SizedEntry } from "./tails.ts";
+import { type SizedEntry, withoutSize } from "./tails.ts";
 import { pack } from "./pieces.ts";
 import type {
   AssistantEntry,
@@ -88,8 +88,7 @@ export class ThreadEdit {
   readonly #nowMs: number;
   readonly #checks: Check[];
   readonly #writes: Write[] = [];
-  readonly #appended: NumberedEntry[] = [];
-  readonly #sizes: number[] = [];
+  readonly #appended: SizedEntry[] = [];
 
   private constructor(
     store: Store,
@@ -128,12 +127,12 @@ export class ThreadEdit {
 
   /** What this change appends, in order. */
   get appended(): readonly NumberedEntry[] {
-    return this.#appended;
+    return this.#appended.map(withoutSize);
   }
 
   /** The same, each with the length of its JSON, characters. */
   get sized(): readonly SizedEntry[] {
-    return this.#appended.map((one, at) => ({ ...one, characters: this.#sizes[at]! }));
+    return this.#appended;
   }
 
   /**
@@ -150,8 +149,7 @@ export class ThreadEdit {
     }
     const packed = await pack(this.#store, { thread: this.thread, json });
     this.#writes.push(put(entryKey(this.thread, seq), packed));
-    this.#appended.push({ seq, entry });
-    this.#sizes.push(json.length);
+    this.#appended.push({ seq, entry, characters: json.length });
     this.head = { ...this.head, headSeq: seq, updatedAtMs: this.#nowMs };
     return seq;
   }

@@ -17,7 +17,7 @@ import {
 import { unpack } from "./pieces.ts";
 import type { Entry, Packed, ThreadHead, ThreadRef } from "./records.ts";
 import { put, type Store, type Stored } from "./store.ts";
-import { type SizedEntry, Tails } from "./tails.ts";
+import { type SizedEntry, Tails, withoutSize } from "./tails.ts";
 import { type NumberedEntry, ThreadEdit } from "./thread_edit.ts";
 import { transact } from "./transaction.ts";
 
@@ -205,10 +205,6 @@ export class ThreadLog {
     if (head === null) throw new AppError("NOT_FOUND");
     return head;
   }
-}
-
-function withoutSize({ seq, entry }: SizedEntry): NumberedEntry {
-  return { seq, entry };
 }
 
 /** A thread's public face. */

@@ -114,10 +114,10 @@ export class Target implements AsyncDisposable {
 
   /** Kills it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (PROFILE_FOLDER !== undefined) await this.#stdin.close().catch(() => {});
-    else if (!this.#ended) this.#child.kill("SIGKILL");
+    if (PROFILE_FOLDER === undefined && !this.#ended) this.#child.kill("SIGKILL");
+    // Of one that lives on, the end of its input is its own.
+    await this.#stdin.close().catch(() => {});
     await this.#child.status;
-    if (PROFILE_FOLDER === undefined) await this.#stdin.close().catch(() => {});
     await this.#output;
   }
 
