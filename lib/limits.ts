@@ -103,7 +103,7 @@ export const RESTART_BACKOFF_MS = { first: 1_000, longest: 30_000 } as const;
 export const OPTIONAL_PHASE_GRACE_MS = 1_000;
 
 /** Waiters released between two macrotasks, so that opening never starves the loop. */
-export const RELEASE_BATCH = 64;
+export const RELEASE_BATCH = 32;
 
 /** A store operation's own deadline, milliseconds: over KV Connect reads retry for ever. */
 export const STORE_DEADLINE_MS = 5_000;

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { Tally } from "../tally.ts";
 import { CLOSES } from "./close_codes.ts";
 
 /** Longest time over which clients are told to come back after a drain, milliseconds. */
@@ -29,15 +30,19 @@ export interface Connection {
 
 /** Counts and holds what is open. */
 export class Connections {
-  readonly #perSubject: number;
-  readonly #bySubject = new Map<string, number>();
+  readonly #bySubject: Tally;
   readonly #sessions = new Set<Attendance>();
   readonly #onCount: (count: number) => void;
+  /** What places ask: one for all of them. */
+  readonly #desk: Desk = {
+    hold: (attendance) => this.#sessions.add(attendance),
+    free: (subject, held) => this.#free(subject, held),
+  };
   #count = 0;
 
   /** Allows `perSubject` of them for one subject; `onCount` is told how many there are. */
   constructor(options: { perSubject: number; onCount: (count: number) => void }) {
-    this.#perSubject = options.perSubject;
+    this.#bySubject = new Tally(options.perSubject);
     this.#onCount = options.onCount;
   }
 
@@ -48,28 +53,15 @@ export class Connections {
 
   /** Takes a place; null where the subject has all it may have. */
   tryTake(subject: string): Connection | null {
-    const own = this.#bySubject.get(subject) ?? 0;
-    if (own >= this.#perSubject) return null;
-    this.#bySubject.set(subject, own + 1);
+    if (!this.#bySubject.tryAdd(subject)) return null;
     this.#onCount(++this.#count);
-    let held: Attendance | null = null;
-    let released = false;
-    return {
-      register: (attendance) => {
-        if (released) return;
-        held = attendance;
-        this.#sessions.add(attendance);
-      },
-      release: () => {
-        if (released) return;
-        released = true;
-        if (held !== null) this.#sessions.delete(held);
-        const left = (this.#bySubject.get(subject) ?? 0) - 1;
-        if (left > 0) this.#bySubject.set(subject, left);
-        else this.#bySubject.delete(subject);
-        this.#onCount(--this.#count);
-      },
-    };
+    return new TakenPlace(subject, this.#desk);
+  }
+
+  #free(subject: string, held: Attendance | null): void {
+    if (held !== null) this.#sessions.delete(held);
+    this.#bySubject.remove(subject);
+    this.#onCount(--this.#count);
   }
 
   /** Tells every session of the drain and closes it; each is to come back at a time of its own. */
@@ -89,6 +81,35 @@ export class Connections {
     const { code, reason } = CLOSES.slowConsumer;
     for (const session of shed) session.close(code, reason);
     return shed.length;
+  }
+}
+
+/** What a place asks of the connections. */
+interface Desk {
+  hold(attendance: Attendance): void;
+  free(subject: string, held: Attendance | null): void;
+}
+
+class TakenPlace implements Connection {
+  readonly #subject: string;
+  #desk: Desk | null;
+  #held: Attendance | null = null;
+
+  constructor(subject: string, desk: Desk) {
+    this.#subject = subject;
+    this.#desk = desk;
+  }
+
+  register(attendance: Attendance): void {
+    if (this.#desk === null) return;
+    this.#held = attendance;
+    this.#desk.hold(attendance);
+  }
+
+  release(): void {
+    const desk = this.#desk;
+    this.#desk = null;
+    desk?.free(this.#subject, this.#held);
   }
 }
 

@@ -44,6 +44,19 @@ export interface GateOptions<S, V> {
 /** A passage before its time is taken. */
 type Outcome<S, P extends Named> = Omit<Admitted<S, P>, "waitedMs"> | Refused | Gone;
 
+/** A verified caller who waits. */
+interface Waiting<S, V, P extends Named> extends Verified<P> {
+  readonly visit: Visit<S, V>;
+}
+
+/** A caller who waits for the keys. */
+interface Unnamed<S, V, P extends Named> extends Unverified<V, P> {
+  readonly visit: Visit<S, V>;
+  readonly place: Place;
+}
+
+type Entered<S, V, P extends Named> = Waiting<S, V, P> | Unnamed<S, V, P>;
+
 const GONE: Gone = { kind: "gone" };
 
 /**
@@ -85,28 +98,44 @@ export class Gate<S, V> {
    * the start-up is ready no place is taken. A place is free when this resolves.
    */
   pass<P extends Named>(request: PassRequest<V, P>): Promise<Passage<S, P>> {
-    return this.#tracer.span("gate", {}, (span) => this.#observe(request, span));
+    return this.#tracer.span("gate", {}, (span) => this.#pass(request, span));
   }
 
-  async #observe<P extends Named>(
+  /** The one frame that each of thousands has while it waits: whatever else is awaited has ended. */
+  async #pass<P extends Named>(
     request: PassRequest<V, P>,
     span: Span,
   ): Promise<Passage<S, P>> {
     const arrivedMs = request.arrivedMs ?? this.#now();
     const caller = await this.#arrive(request);
-    // Two frames for each of thousands: whatever else is awaited ends before this.
-    const passage = "kind" in caller
-      ? caller
-      : this.#admit(caller) ?? await this.#wait(request, caller, arrivedMs);
-    const verdict = passage.kind === "admitted" ? passage.verdict.kind : passage.kind;
+    const entered = "kind" in caller ? caller : this.#enter(request, caller, arrivedMs);
+    if ("kind" in entered) return this.#tell(entered, arrivedMs, span);
+    const { visit } = entered;
+    let outcome: Outcome<S, P> | null = null;
+    try {
+      const known = "place" in entered ? await this.#identify(entered) : entered;
+      if ("kind" in known) outcome = known;
+      else {
+        await visit.waitFor("services");
+        outcome = this.#verdictFor(visit, known.principal);
+      }
+    } finally {
+      visit.end();
+      this.#recordWaiting();
+    }
+    return this.#tell(outcome, arrivedMs, span);
+  }
+
+  #tell<P extends Named>(outcome: Outcome<S, P>, arrivedMs: number, span: Span): Passage<S, P> {
+    const verdict = outcome.kind === "admitted" ? outcome.verdict.kind : outcome.kind;
     const waitedMs = this.#now() - arrivedMs;
     this.#metrics.record("gate_wait_seconds", { verdict }, waitedMs / 1000);
     span.set({ "drawbridge.gate.verdict": verdict });
-    if (passage.kind === "refused") span.fail(passage.error.code);
-    else if (passage.kind === "admitted" && passage.verdict.kind !== "ready") {
-      span.fail(refusalOf(passage.verdict).code);
+    if (outcome.kind === "refused") span.fail(outcome.error.code);
+    else if (outcome.kind === "admitted" && outcome.verdict.kind !== "ready") {
+      span.fail(refusalOf(outcome.verdict).code);
     }
-    return passage.kind === "admitted" ? { ...passage, waitedMs } : passage;
+    return outcome.kind === "admitted" ? { ...outcome, waitedMs } : outcome;
   }
 
   async #arrive<P extends Named>(
@@ -118,13 +147,6 @@ export class Gate<S, V> {
     return request.signal.aborted ? GONE : caller;
   }
 
-  /** Lets a verified caller pass at once, where a verdict stands. */
-  #admit<P extends Named>(caller: Caller<V, P>): Outcome<S, P> | null {
-    const verdict = this.#services.peek();
-    if (verdict === null || !("principal" in caller)) return null;
-    return { kind: "admitted", verdict, principal: caller.principal };
-  }
-
   /** Verifies the caller before it takes a place, where the keys are there. */
   async #identifyNow<P extends Named>(caller: Caller<V, P>): Promise<Caller<V, P> | Refused> {
     const keys = this.#keys.peek();
@@ -132,35 +154,37 @@ export class Gate<S, V> {
     return await identify(caller.authenticate, keys.ready.services);
   }
 
-  async #wait<P extends Named>(
+  /** Lets a verified caller pass at once where a verdict stands; everybody else takes a place. */
+  #enter<P extends Named>(
     { deadlineMs, signal }: PassRequest<V, P>,
     caller: Caller<V, P>,
     arrivedMs: number,
-  ): Promise<Outcome<S, P>> {
-    const place = this.#room.enter("principal" in caller ? caller.principal.subject : null);
+  ): Outcome<S, P> | Entered<S, V, P> {
+    const isVerified = "principal" in caller;
+    const verdict = this.#services.peek();
+    if (verdict !== null && isVerified) {
+      return { kind: "admitted", verdict, principal: caller.principal };
+    }
+    const place = this.#room.enter(isVerified ? caller.principal.subject : null);
     if (typeof place === "string") return this.#noPlace(place);
     this.#recordWaiting();
     const visit = this.#visits.begin({ place, signal, deadlineAtMs: arrivedMs + deadlineMs });
-    try {
-      const known = "principal" in caller ? caller : await this.#identify(caller, visit, place);
-      if ("kind" in known) return known;
-      await visit.waitFor("services");
-      const fallen = visit.services;
-      if (fallen.kind === "gone") return GONE;
-      // While its turn came, the start-up may have gone on to ready or to the drain.
-      const last = this.#services.peek() ?? fallen;
-      return { kind: "admitted", verdict: last, principal: known.principal };
-    } finally {
-      visit.end();
-      this.#recordWaiting();
-    }
+    return isVerified
+      ? { visit, principal: caller.principal }
+      : { visit, place, authenticate: caller.authenticate };
+  }
+
+  /** What a visit has come to at its turn. */
+  #verdictFor<P extends Named>(visit: Visit<S, V>, principal: P): Outcome<S, P> {
+    const fallen = visit.services;
+    if (fallen.kind === "gone") return GONE;
+    // While its turn came, the start-up may have gone on to ready or to the drain.
+    return { kind: "admitted", verdict: this.#services.peek() ?? fallen, principal };
   }
 
   /** Waits for the keys, verifies the caller, and names its place. */
   async #identify<P extends Named>(
-    { authenticate }: Unverified<V, P>,
-    visit: Visit<S, V>,
-    place: Place,
+    { authenticate, visit, place }: Unnamed<S, V, P>,
   ): Promise<Verified<P> | Refused | Gone> {
     await visit.waitFor("keys");
     const { keys } = visit;

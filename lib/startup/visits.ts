@@ -43,7 +43,6 @@ export class Visit<S, V> {
   constructor(options: VisitOptions, forget: (visit: Visit<S, V>) => void) {
     this.#options = options;
     this.#forget = forget;
-    options.signal.addEventListener("abort", this, { once: true });
   }
 
   /** When its time is over. */
@@ -100,15 +99,16 @@ export class Visit<S, V> {
     this.#onCut?.("timed-out");
   }
 
-  /** The caller's signal aborted. */
-  handleEvent(): void {
+  /** Ends where the caller has left; whether it has. */
+  endIfGone(): boolean {
+    if (!this.#options.signal.aborted) return false;
     this.end();
     this.#onCut?.("gone");
+    return true;
   }
 
-  /** Leaves the place, and lets go of the signal. Again changes nothing. */
+  /** Leaves the place. Again changes nothing. */
   end(): void {
-    this.#options.signal.removeEventListener("abort", this);
     this.#options.place.leave();
     this.#forget(this);
   }
@@ -130,6 +130,12 @@ export interface VisitsOptions<S, V> {
   /** A clock that never goes back, milliseconds. */
   readonly now: () => number;
 }
+
+/**
+ * Time between two looks at who has left, milliseconds. A listener on each caller's signal would
+ * tell at once, and cost a kilobyte for each.
+ */
+const LOOK_MS = 250;
 
 /** Everybody who waits. Has one timer while anybody does. */
 export class Visits<S, V> {
@@ -153,7 +159,8 @@ export class Visits<S, V> {
     this.#visits.add(visit);
     const { services, keys } = this.#options;
     visit.hear({ services: services.peek(), keys: keys.peek() });
-    this.#wakeAt(options.deadlineAtMs);
+    const nowMs = this.#options.now();
+    this.#wakeAt(Math.min(options.deadlineAtMs, nowMs + LOOK_MS), nowMs);
     return visit;
   }
 
@@ -168,30 +175,29 @@ export class Visits<S, V> {
     for (const visit of this.#visits) visit.hear(heard);
   }
 
-  #wakeAt(atMs: number): void {
+  #wakeAt(atMs: number, nowMs: number): void {
     if (atMs >= this.#timerAtMs) return;
     clearTimeout(this.#timer);
     this.#timerAtMs = atMs;
-    this.#timer = setTimeout(() => this.#expire(), Math.max(atMs - this.#options.now(), 0));
+    this.#timer = setTimeout(() => this.#look(), Math.max(atMs - nowMs, 0));
   }
 
-  #expire(): void {
+  #look(): void {
     const { random, now } = this.#options;
     // A timer may be early by a fraction: what it was set for is due all the same.
     const nowMs = Math.max(this.#timerAtMs, now());
     this.#timerAtMs = Infinity;
-    let nextMs = Infinity;
+    let nextMs = nowMs + LOOK_MS;
     for (const visit of this.#visits) {
+      if (visit.endIfGone()) continue;
       if (visit.deadlineAtMs > nowMs) nextMs = Math.min(nextMs, visit.deadlineAtMs);
-      else {
-        visit.expire({ kind: "timed-out", retryAfterMs: retrySoonMs(random) });
-      }
+      else visit.expire({ kind: "timed-out", retryAfterMs: retrySoonMs(random) });
     }
-    if (nextMs < Infinity) this.#wakeAt(Math.max(nextMs, nowMs + LEAST_STEP_MS));
+    if (this.#visits.size > 0) this.#wakeAt(Math.max(nextMs, nowMs + LEAST_STEP_MS), nowMs);
   }
 }
 
-/** Least time between two looks at the deadlines, milliseconds: thousands end one after another. */
+/** Least time between two looks, milliseconds: thousands end one after another. */
 const LEAST_STEP_MS = 10;
 
 /** What a transition says to those who wait; null where it says nothing. */

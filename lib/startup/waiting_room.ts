@@ -5,6 +5,7 @@
  */
 import { setImmediate } from "node:timers";
 import { RELEASE_BATCH } from "../limits.ts";
+import { Tally } from "../tally.ts";
 
 /** The room's bounds, and how it lets others go first. */
 export interface WaitingRoomOptions {
@@ -54,10 +55,10 @@ export function macrotask(): Promise<void> {
 /** Bounded places. Who is in it, and for how long, is the gate's business. */
 export class WaitingRoom {
   readonly #options: Required<WaitingRoomOptions>;
-  readonly #bySubject = new Map<string, number>();
+  readonly #bySubject: Tally;
   /** What places ask of the room: one for all of them. */
   readonly #desk: Desk = {
-    take: (subject) => this.#take(subject),
+    take: (subject) => this.#bySubject.tryAdd(subject),
     ask: (occupant) => this.#ask(occupant),
     free: (subject) => this.#free(subject),
   };
@@ -70,6 +71,7 @@ export class WaitingRoom {
   /** Makes an empty room. */
   constructor(options: WaitingRoomOptions) {
     this.#options = { batch: RELEASE_BATCH, yieldToLoop: macrotask, ...options };
+    this.#bySubject = new Tally(options.perSubject);
   }
 
   /** Callers in the room, named and unnamed. */
@@ -79,7 +81,7 @@ export class WaitingRoom {
 
   /** Takes a place; `null` for a caller whose subject is not known yet, who counts in the total only. */
   enter(subject: string | null): Place | RoomFull {
-    if (subject !== null && !this.#hasRoomFor(subject)) return "subject-full";
+    if (subject !== null && !this.#bySubject.hasRoomFor(subject)) return "subject-full";
     if (this.#size >= this.#options.total) return "total-full";
     this.#size++;
     const place = new Occupant(this.#arrivals++, this.#desk);
@@ -87,22 +89,9 @@ export class WaitingRoom {
     return place;
   }
 
-  #hasRoomFor(subject: string): boolean {
-    return (this.#bySubject.get(subject) ?? 0) < this.#options.perSubject;
-  }
-
-  #take(subject: string): boolean {
-    if (!this.#hasRoomFor(subject)) return false;
-    this.#bySubject.set(subject, (this.#bySubject.get(subject) ?? 0) + 1);
-    return true;
-  }
-
   #free(subject: string | null): void {
     this.#size--;
-    if (subject === null) return;
-    const left = (this.#bySubject.get(subject) ?? 0) - 1;
-    if (left > 0) this.#bySubject.set(subject, left);
-    else this.#bySubject.delete(subject);
+    if (subject !== null) this.#bySubject.remove(subject);
   }
 
   #ask(occupant: Occupant): void {

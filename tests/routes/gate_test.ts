@@ -144,7 +144,7 @@ Deno.test("/api frees the place of a client that leaves while it waits", async (
   const { response } = await askThreads(world, left.signal);
   await arrive(world, time);
   left.abort();
-  await time.tickAsync(100);
+  await time.tickAsync(1_000);
   assertEquals(world.room.size, 0);
   await (await response).body?.cancel();
 });

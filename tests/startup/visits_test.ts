@@ -68,7 +68,10 @@ Deno.test("Visit cuts off a verification at the drain, at its deadline and when 
   const ends: ((parts: ReturnType<typeof newVisits>, caller: AbortController) => unknown)[] = [
     ({ services }) => services.drain(),
     () => time.tick(1_000),
-    (_, caller) => caller.abort(),
+    (_, caller) => {
+      caller.abort();
+      time.tick(250);
+    },
   ];
   for (const late of [false, true]) {
     const cuts: unknown[] = [];
