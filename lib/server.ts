@@ -9,6 +9,7 @@ import { delay } from "@std/async/delay";
 import { DevTokenIssuer } from "./auth/dev_tokens.ts";
 import type { TokenVerifier } from "./auth/verifier.ts";
 import { Connections } from "./chat/connections.ts";
+import { sessionHost } from "./chat/session_host.ts";
 import type { Config } from "./config.ts";
 import { DRAIN_DEADLINE_MS } from "./limits.ts";
 import type { Application, Listener } from "./listener.ts";
@@ -98,6 +99,7 @@ export function startServer(config: Config, options: ServerOptions): RunningServ
     config,
     gate: new Gate({ services, keys, room, metrics, tracer: tracing }),
     connections,
+    sessions: sessionHost({ limits, metrics, log, tracer: tracing }),
     memory,
     metrics,
     tracing,

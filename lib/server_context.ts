@@ -7,6 +7,7 @@
 import type { DevTokenIssuer } from "./auth/dev_tokens.ts";
 import type { TokenVerifier } from "./auth/verifier.ts";
 import type { Connections } from "./chat/connections.ts";
+import type { SessionHost } from "./chat/session_host.ts";
 import type { Config } from "./config.ts";
 import type { Logger } from "./observe/log.ts";
 import type { MemoryGauge } from "./observe/memory.ts";
@@ -22,6 +23,7 @@ export interface ServerContext {
   readonly config: Config;
   readonly gate: Gate<Services, TokenVerifier>;
   readonly connections: Connections;
+  readonly sessions: SessionHost;
   readonly memory: MemoryGauge;
   readonly metrics: Metrics;
   readonly tracing: Tracing;

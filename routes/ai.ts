@@ -154,7 +154,7 @@ async function respond(
       services: c.get("services"),
       principal,
       maxUnsentBytes: config.limits.unsentBytes,
-      onClosed: connection.release,
+      onClosed: () => connection.release(),
       onSlow: () => metrics.record("slow_consumers_total", {}),
       onFault: (error) => {
         log.error("A stream failed", { requestId: c.get("requestId"), error });

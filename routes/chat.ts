@@ -14,37 +14,14 @@ import {
   readHandshake,
   type Refusal,
 } from "../lib/chat/handshake.ts";
-import { type Connection, reconnectAfterMs } from "../lib/chat/connections.ts";
-import { closeLabel } from "../lib/chat/close_codes.ts";
-import { encodeFrame, errorFrame } from "../lib/chat/protocol.ts";
-import { ChatSession, type SessionEvents } from "../lib/chat/session.ts";
-import { WebSocketChannel } from "../lib/chat/socket.ts";
-import { AppError, toAppError } from "../lib/errors.ts";
+import { AppError } from "../lib/errors.ts";
 import { refusalOf } from "../lib/startup/refusal.ts";
 import type { ServerContext } from "../lib/server_context.ts";
 import { inRequest } from "../lib/observe/log_context.ts";
 import { requestIdOf } from "../lib/request_id.ts";
 import { describeRequest, INVALID_HOST, type ServerEnv, urlOf } from "./context.ts";
 import { problemOf } from "./problem.ts";
-
-/** An admitted caller as the gate describes it. */
-type Admission = Extract<
-  Awaited<ReturnType<ServerContext["gate"]["pass"]>>,
-  { kind: "admitted" }
->;
-
-/** What the upgraded socket is to be. */
-interface Opening {
-  readonly server: ServerContext;
-  readonly requestId: string;
-  readonly verdict: Admission["verdict"];
-  readonly principal: Principal;
-  readonly waitedMs: number;
-  readonly connection: Connection;
-}
-
-/** Longest time from the upgrade to `open`: a client that has left gets no event, ever. */
-const OPEN_TIMEOUT_MS = 10_000;
+import { ServedSocket } from "./served_socket.ts";
 
 /** Silence after which the platform pings, and then closes with 1001, seconds. */
 const IDLE_TIMEOUT_SECONDS = 30;
@@ -144,103 +121,11 @@ async function admit(
       idleTimeout: IDLE_TIMEOUT_SECONDS,
       ...(protocol === undefined ? {} : { protocol }),
     });
-    serve(socket, { server, requestId, ...passage, connection });
+    ServedSocket.serve(socket, { server, requestId, connection, admitted: passage });
     return response;
   } catch (cause) {
     connection.release();
     server.log.error("A checked handshake could not be upgraded", { requestId, error: cause });
     return refuse(server, requestId, new AppError("INVALID_REQUEST", { cause }));
   }
-}
-
-/** Listens to a socket. Whatever is thrown in a handler closes this socket and nothing else. */
-function serve(socket: WebSocket, opening: Opening): void {
-  const { server, requestId, connection } = opening;
-  const channel = new WebSocketChannel(socket);
-  let session: ChatSession | null = null;
-  const release = (): void => {
-    clearTimeout(opened);
-    session?.dispose();
-    connection.release();
-  };
-  const opened = setTimeout(release, OPEN_TIMEOUT_MS);
-  const guard = (handler: () => void): void => {
-    try {
-      handler();
-    } catch (error) {
-      server.log.error("A socket handler failed", { requestId, error });
-      session?.dispose();
-      channel.close(1011, "Internal error");
-    }
-  };
-  socket.onopen = () =>
-    guard(() => {
-      clearTimeout(opened);
-      session = open(channel, opening);
-    });
-  socket.onmessage = ({ data }) => guard(() => session?.receive(data));
-  // `onclose` follows, and says how it ended.
-  socket.onerror = () => {};
-  let closed = false;
-  socket.onclose = ({ code }) =>
-    guard(() => {
-      if (closed) return;
-      closed = true;
-      release();
-      server.metrics.record("closes_total", { code: closeLabel(channel.closeCode, code) });
-    });
-}
-
-/** Opens the chat, or says why there is none. */
-function open(channel: WebSocketChannel, opening: Opening): ChatSession | null {
-  const { server, requestId, verdict, principal, waitedMs, connection } = opening;
-  // The drain may have begun since the verdict.
-  if (verdict.kind === "draining" || server.gate.draining) {
-    return refuseDraining(channel, server);
-  }
-  if (verdict.kind !== "ready") return refuseOver(channel, server, refusalOf(verdict));
-  if (!verdict.ready.services.available()) {
-    return refuseOver(
-      channel,
-      server,
-      new AppError("SERVICE_UNAVAILABLE", { retryAfterMs: 1_000 }),
-    );
-  }
-  const session = ChatSession.open(verdict.ready, principal, channel, {
-    sessionId: requestId,
-    waitedMs,
-    limits: server.config.limits,
-    events: sessionEvents(server, requestId),
-    tracer: server.tracing,
-  });
-  connection.register(session);
-  return session;
-}
-
-function sessionEvents({ metrics, log }: ServerContext, requestId: string): SessionEvents {
-  return {
-    onFrame: (direction, type) => metrics.record("frames_total", { direction, type }),
-    onSlowConsumer: () => metrics.record("slow_consumers_total", {}),
-    onFault: (error) => log.error("A frame could not be handled", { requestId, error }),
-  };
-}
-
-/** A browser shows neither status nor body of a failed handshake, so the socket tells. */
-function refuseOver(channel: WebSocketChannel, server: ServerContext, error: AppError): null {
-  const { code } = error;
-  server.metrics.record("gate_refusals_total", { code });
-  server.metrics.record("frames_total", { direction: "out", type: "error" });
-  channel.send(encodeFrame(errorFrame(toAppError(error))));
-  channel.close(error.shape.closeCode ?? 1011, error.shape.closeReason ?? "");
-  return null;
-}
-
-function refuseDraining(channel: WebSocketChannel, server: ServerContext): null {
-  const { shape } = new AppError("DRAINING");
-  server.metrics.record("gate_refusals_total", { code: "DRAINING" });
-  server.metrics.record("frames_total", { direction: "out", type: "session.draining" });
-  const frame = { type: "session.draining", reconnectAfterMs: reconnectAfterMs() } as const;
-  channel.send(encodeFrame(frame));
-  channel.close(shape.closeCode ?? 1012, shape.closeReason ?? "");
-  return null;
 }

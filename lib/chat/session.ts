@@ -5,12 +5,11 @@
  */
 import type { Principal } from "../auth/principal.ts";
 import { AppError, type ErrorCode, ERRORS, type ErrorShape, toAppError } from "../errors.ts";
-import type { Limits } from "../limits.ts";
-import type { Tracer } from "../observe/tracing.ts";
 import type { Services } from "../services.ts";
 import type { Ready } from "../startup/barrier.ts";
 import { UnknownCommitError } from "../threads/store.ts";
 import { CLOSES } from "./close_codes.ts";
+import type { Due } from "./deadlines.ts";
 import { FrameBudget } from "./frame_budget.ts";
 import { FrameHandlers } from "./frame_handlers.ts";
 import { isLonger } from "./frame_size.ts";
@@ -23,44 +22,31 @@ import {
   type ServerFrame,
   type ServerFrameType,
 } from "./protocol.ts";
+import type { SessionHost } from "./session_host.ts";
 import type { ChatSocket } from "./socket.ts";
-
-/** What a session tells its instance of. */
-export interface SessionEvents {
-  /** A frame went in or out. `type` is the protocol's, `invalid`, or `dropped` for one that was not read. */
-  readonly onFrame: (direction: "in" | "out", type: string) => void;
-  /** The reader was too slow. */
-  readonly onSlowConsumer: () => void;
-  /** A handler failed in a way that it should not. */
-  readonly onFault: (error: unknown) => void;
-}
 
 /** What a session is opened with. */
 export interface SessionOptions {
   readonly sessionId: string;
   /** Time from arrival at the gate, milliseconds. */
   readonly waitedMs: number;
-  readonly limits: Limits;
-  readonly events: SessionEvents;
-  readonly tracer?: Tracer;
+  readonly host: SessionHost;
 }
 
-/** Longest timer of the platform, milliseconds (a 32-bit integer). */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 /** A chat from `session.ready` until its socket closes. */
-export class ChatSession {
+export class ChatSession implements Due {
   readonly #principal: Principal;
   readonly #services: Services;
   readonly #socket: ChatSocket;
-  readonly #options: SessionOptions;
+  readonly #sessionId: string;
+  readonly #host: SessionHost;
   readonly #outlet: PacedOutlet;
   readonly #budget: FrameBudget;
-  readonly #handlers: FrameHandlers;
+  /** Made for the first frame that needs them: many sockets only wait. */
+  #handlers: FrameHandlers | null = null;
   #expiresAtMs: number;
-  #expiryTimer: ReturnType<typeof setTimeout> | undefined;
   /** Frames are handled one after another, so that answers come in order. */
-  #handling: Promise<void> = Promise.resolve();
+  #handling: Promise<void> | null = null;
   #closed = false;
   #failed = false;
 
@@ -68,30 +54,24 @@ export class ChatSession {
     services: Services,
     principal: Principal,
     socket: ChatSocket,
-    options: SessionOptions,
+    { sessionId, host }: SessionOptions,
   ) {
     this.#services = services;
     this.#principal = principal;
     this.#socket = socket;
-    this.#options = options;
+    this.#sessionId = sessionId;
+    this.#host = host;
     this.#expiresAtMs = principal.expiresAtMs;
-    this.#budget = new FrameBudget(options.limits);
+    this.#budget = new FrameBudget(host.limits);
+    const { events } = host;
     this.#outlet = new PacedOutlet(socket, {
-      maxUnsentBytes: options.limits.unsentBytes,
-      onSent: (type: ServerFrameType) => options.events.onFrame("out", type),
+      maxUnsentBytes: host.limits.unsentBytes,
+      onSent: (type: ServerFrameType) => events.onFrame("out", type),
       onSlow: () => {
-        options.events.onSlowConsumer();
+        events.onSlowConsumer();
         this.#closeAs(CLOSES.slowConsumer);
       },
       onFault: (error) => this.#fail(error),
-    });
-    this.#handlers = new FrameHandlers({
-      services,
-      subject: principal.subject,
-      outlet: this.#outlet,
-      send: (frame) => this.#send(frame),
-      refresh: (refreshed) => this.#refresh(refreshed),
-      tracer: options.tracer,
     });
   }
 
@@ -103,7 +83,7 @@ export class ChatSession {
     options: SessionOptions,
   ): ChatSession {
     const session = new ChatSession(ready.services, principal, socket, options);
-    session.#greet();
+    session.#greet(options);
     session.#awaitExpiry();
     return session;
   }
@@ -138,13 +118,18 @@ export class ChatSession {
   /** Lets go of everything; called when the socket has closed. Again changes nothing. */
   dispose(): void {
     this.#closed = true;
-    clearTimeout(this.#expiryTimer);
+    this.#host.deadlines.remove(this.#expiresAtMs, this);
     this.#outlet.close();
-    this.#handlers.close();
+    this.#handlers?.close();
   }
 
-  #greet(): void {
-    const { sessionId, waitedMs, limits } = this.#options;
+  /** Its token has expired; its host's deadlines call it. */
+  comesDue(): void {
+    this.#send(errorFrame(new AppError("TOKEN_EXPIRED")));
+    this.#closeWith("TOKEN_EXPIRED");
+  }
+
+  #greet({ sessionId, waitedMs, host: { limits } }: SessionOptions): void {
     this.#send({
       type: "session.ready",
       sessionId,
@@ -162,7 +147,7 @@ export class ChatSession {
 
   #receive(data: unknown): void {
     const verdict = this.#budget.arrived();
-    const { events: { onFrame }, limits } = this.#options;
+    const { events: { onFrame }, limits } = this.#host;
     const isTooBig = typeof data === "string" && isLonger(data, limits.frameBytes);
     if (verdict !== "take") onFrame("in", "dropped");
     else if (typeof data !== "string" || isTooBig) onFrame("in", "invalid");
@@ -189,14 +174,26 @@ export class ChatSession {
   #handle(frame: ClientFrame): void {
     // Nothing to wait for, and clients measure time with it.
     if (frame.type === "ping") return this.#send({ type: "pong", ref: frame.id });
-    this.#handling = this.#handling.then(async () => {
+    const before = this.#handling ?? Promise.resolve();
+    this.#handling = before.then(async () => {
       if (this.#closed) return;
       try {
-        await this.#handlers.handle(frame);
+        await (this.#handlers ??= this.#makeHandlers()).handle(frame);
       } catch (error) {
         if (error instanceof AppError) this.#send(errorFrame(error, frame.id));
         else this.#fail(error);
       }
+    });
+  }
+
+  #makeHandlers(): FrameHandlers {
+    return new FrameHandlers({
+      services: this.#services,
+      subject: this.#principal.subject,
+      outlet: this.#outlet,
+      send: (frame) => this.#send(frame),
+      refresh: (refreshed) => this.#refresh(refreshed),
+      tracer: this.#host.tracer,
     });
   }
 
@@ -209,7 +206,7 @@ export class ChatSession {
     const unknown = error instanceof UnknownCommitError;
     const shown = unknown ? new AppError("SERVICE_UNAVAILABLE") : toAppError(error);
     try {
-      this.#options.events.onFault(error);
+      this.#host.events.onFault(error, this.#sessionId);
       this.#send(errorFrame(shown));
     } catch {
       // Nothing is left to tell it to. The socket ends all the same, and nothing else.
@@ -219,20 +216,14 @@ export class ChatSession {
 
   #refresh(principal: Principal): void {
     if (this.#closed) return;
+    this.#host.deadlines.remove(this.#expiresAtMs, this);
     this.#expiresAtMs = principal.expiresAtMs;
     this.#awaitExpiry();
   }
 
   #awaitExpiry(): void {
-    clearTimeout(this.#expiryTimer);
-    const restMs = this.#expiresAtMs - Date.now();
-    if (restMs <= 0) return this.#expire();
-    this.#expiryTimer = setTimeout(() => this.#awaitExpiry(), Math.min(restMs, MAX_TIMER_MS));
-  }
-
-  #expire(): void {
-    this.#send(errorFrame(new AppError("TOKEN_EXPIRED")));
-    this.#closeWith("TOKEN_EXPIRED");
+    if (this.#expiresAtMs <= Date.now()) this.comesDue();
+    else this.#host.deadlines.add(this.#expiresAtMs, this);
   }
 
   #send(frame: ServerFrame): void {

@@ -17,7 +17,8 @@ import { TokenVerifier } from "../../lib/auth/verifier.ts";
 import { Connections } from "../../lib/chat/connections.ts";
 import { FanOut } from "../../lib/chat/fan_out.ts";
 import type { ClientFrame } from "../../lib/chat/protocol.ts";
-import { ChatSession, type SessionEvents } from "../../lib/chat/session.ts";
+import { ChatSession } from "../../lib/chat/session.ts";
+import { type SessionEvents, type SessionHost, sessionHost } from "../../lib/chat/session_host.ts";
 import { type Config, type Environment, loadConfig } from "../../lib/config.ts";
 import type { Logger } from "../../lib/observe/log.ts";
 import { MemoryGauge } from "../../lib/observe/memory.ts";
@@ -115,6 +116,7 @@ export class World {
   readonly keys = new StartupBarrier<TokenVerifier>();
   readonly room: WaitingRoom;
   readonly connections: Connections;
+  readonly sessions: SessionHost;
   readonly metrics = new Metrics();
   readonly tracing = new Tracing();
   readonly samples: Sample[] = [];
@@ -175,6 +177,7 @@ export class World {
       perSubject: limits.socketsPerSubject,
       onCount: (count) => metrics.record("connections", {}, count),
     });
+    this.sessions = sessionHost({ limits, metrics, log, tracer: this.tracing });
     const prometheus = createPrometheus({ residentBytes: () => 1 });
     metrics.attach(prometheus.sink);
     metrics.attach((sample) => this.samples.push(sample));
@@ -182,6 +185,7 @@ export class World {
       config,
       gate: new Gate({ services: this.barrier, keys: this.keys, room: this.room, metrics }),
       connections: this.connections,
+      sessions: this.sessions,
       memory: new MemoryGauge({ read: () => 0, limitBytes: limits.memoryBytes }),
       metrics,
       tracing: this.tracing,
@@ -232,12 +236,14 @@ export class World {
     const session = ChatSession.open(this.ready, principal, socket, {
       sessionId: crypto.randomUUID(),
       waitedMs: 12.4,
-      limits: this.config.limits,
-      events: {
-        onFrame: () => {},
-        onSlowConsumer: () => {},
-        onFault: (error) => void this.faults.push(error),
-        ...options.events,
+      host: {
+        ...this.sessions,
+        events: {
+          onFrame: () => {},
+          onSlowConsumer: () => {},
+          onFault: (error) => void this.faults.push(error),
+          ...options.events,
+        },
       },
     });
     const client: Client = {
