@@ -37,14 +37,21 @@ const API_METHODS: readonly (readonly [string, string])[] = [
 /** Makes the application. `server` reaches every handler through its context. */
 export function createApp(server: ServerContext): Hono<ReadyEnv> {
   const app = new Hono<ReadyEnv>();
-  const { config, log } = server;
-
-  // First and alone: nothing may touch the response of an upgrade.
+  // In an application of its own: nothing may touch the response of an upgrade, and a handler
+  // that is alone costs those who wait least.
   app.all("/ws", (c) => {
     c.set("server", server);
     return handleHandshake(c);
   });
+  const http = createHttpApp(server);
+  app.notFound((c) => http.fetch(c.req.raw, c.env));
+  return app;
+}
 
+/** Makes everything but the socket. */
+export function createHttpApp(server: ServerContext): Hono<ReadyEnv> {
+  const app = new Hono<ReadyEnv>();
+  const { config, log } = server;
   app.use(withServer(server));
   app.use(secureHeaders({
     strictTransportSecurity: config.appEnv === "production" || config.appEnv === "staging",

@@ -15,6 +15,8 @@ import {
   type Refusal,
 } from "../lib/chat/handshake.ts";
 import { AppError } from "../lib/errors.ts";
+import type { Services } from "../lib/services.ts";
+import type { Passage } from "../lib/startup/passage.ts";
 import { refusalOf } from "../lib/startup/refusal.ts";
 import type { ServerContext } from "../lib/server_context.ts";
 import { inRequest } from "../lib/observe/log_context.ts";
@@ -27,12 +29,11 @@ import { ServedSocket } from "./served_socket.ts";
 const IDLE_TIMEOUT_SECONDS = 30;
 
 /** A handshake that may go to the gate. */
-interface Handed {
+interface Knock {
   readonly server: ServerContext;
   readonly request: Request;
   readonly requestId: string;
-  readonly handshake: Handshake;
-  readonly arrivedMs: number | undefined;
+  readonly protocol: Handshake["protocol"];
 }
 
 /**
@@ -47,14 +48,10 @@ export function handleHandshake(
     describeRequest(server.tracing, { requestId, method: request.method, route: "/ws" });
   }
   const handshake = check(request, server);
-  // What was only needed to check is let go: thousands may wait from here on.
-  return handshake.ok
-    // Also for all that the socket does later.
-    ? inRequest(requestId, () => {
-      const arrivedMs = env?.arrivedMs;
-      return admit({ server, request, requestId, handshake, arrivedMs });
-    })
-    : refuse(server, requestId, handshake.error, handshake.headers);
+  if (!handshake.ok) return refuse(server, requestId, handshake.error, handshake.headers);
+  const { token, protocol } = handshake;
+  const knock = { server, request, requestId, protocol };
+  return admit(knock, { token, arrivedMs: env?.arrivedMs });
 }
 
 /** Steps 1 to 5, but for the token itself. */
@@ -89,19 +86,31 @@ function refuse(
   return problemOf(error, { requestId, headers });
 }
 
-/** Steps 5 to 7: the gate, and the upgrade. */
-async function admit(
-  { server, request, requestId, handshake, arrivedMs }: Handed,
+/**
+ * Steps 5 to 7: the gate, and the upgrade. Thousands may wait here: for each, no more than `knock`
+ * is kept, and the request is named for the logs only where something is done for it.
+ */
+function admit(
+  knock: Knock,
+  { token, arrivedMs }: { readonly token: string; readonly arrivedMs: number | undefined },
 ): Promise<Response> {
-  const { token, protocol } = handshake;
-  // Touched before the first await: a signal that nobody asked for never aborts.
+  const { server, request } = knock;
+  // Touched before anything is awaited: a signal that nobody asked for never aborts.
   const { signal } = request;
-  const passage = await server.gate.pass<Principal>({
-    authenticate: (verifier) => verifier.verify(token),
+  const passed = server.gate.pass<Principal>({
+    authenticate: (verifier) => inRequest(knock.requestId, () => verifier.verify(token)),
     arrivedMs,
     deadlineMs: server.config.startup.waitMs,
     signal,
   });
+  // Named for all that the socket does later, too.
+  return passed.then((passage) => inRequest(knock.requestId, () => answer(knock, passage)));
+}
+
+function answer(
+  { server, request, requestId, protocol }: Knock,
+  passage: Passage<Services, Principal>,
+): Response {
   if (passage.kind === "gone") return new Response(null, { status: 499 });
   if (passage.kind === "refused") return refuse(server, requestId, passage.error);
   const connection = server.connections.tryTake(passage.principal.subject);
@@ -112,7 +121,7 @@ async function admit(
 
   // Asked last: a client that has left would get a socket without events. After an upgrade
   // or an answer the signal says nothing: by default it aborts then, too.
-  if (signal.aborted) {
+  if (request.signal.aborted) {
     connection.release();
     return new Response(null, { status: 499 });
   }

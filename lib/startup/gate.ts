@@ -20,7 +20,7 @@ import type {
   Verified,
 } from "./passage.ts";
 import { refusalOf } from "./refusal.ts";
-import { type Visit, Visits } from "./visits.ts";
+import { type Visit, type VisitOptions, Visits } from "./visits.ts";
 import type { Place, RoomFull, WaitingRoom } from "./waiting_room.ts";
 
 /** What a gate is made of. */
@@ -44,18 +44,11 @@ export interface GateOptions<S, V> {
 /** A passage before its time is taken. */
 type Outcome<S, P extends Named> = Omit<Admitted<S, P>, "waitedMs"> | Refused | Gone;
 
-/** A verified caller who waits. */
-interface Waiting<S, V, P extends Named> extends Verified<P> {
-  readonly visit: Visit<S, V>;
-}
-
 /** A caller who waits for the keys. */
 interface Unnamed<S, V, P extends Named> extends Unverified<V, P> {
   readonly visit: Visit<S, V>;
   readonly place: Place;
 }
-
-type Entered<S, V, P extends Named> = Waiting<S, V, P> | Unnamed<S, V, P>;
 
 const GONE: Gone = { kind: "gone" };
 
@@ -101,29 +94,17 @@ export class Gate<S, V> {
     return this.#tracer.span("gate", {}, (span) => this.#pass(request, span));
   }
 
-  /** The one frame that each of thousands has while it waits: whatever else is awaited has ended. */
-  async #pass<P extends Named>(
-    request: PassRequest<V, P>,
-    span: Span,
-  ): Promise<Passage<S, P>> {
+  #pass<P extends Named>(request: PassRequest<V, P>, span: Span): Promise<Passage<S, P>> {
     const arrivedMs = request.arrivedMs ?? this.#now();
-    const caller = await this.#arrive(request);
-    const entered = "kind" in caller ? caller : this.#enter(request, caller, arrivedMs);
-    if ("kind" in entered) return this.#tell(entered, arrivedMs, span);
-    const { visit } = entered;
-    let outcome: Outcome<S, P> | null = null;
-    try {
-      const known = "place" in entered ? await this.#identify(entered) : entered;
-      if ("kind" in known) outcome = known;
-      else {
-        await visit.waitFor("services");
-        outcome = this.#verdictFor(visit, known.principal);
-      }
-    } finally {
-      visit.end();
-      this.#recordWaiting();
-    }
-    return this.#tell(outcome, arrivedMs, span);
+    const { deadlineMs, signal } = request;
+    // Thousands wait here: whatever else is awaited ends before, and what waits has no frame.
+    return this.#arrive(request)
+      .then((caller) =>
+        "kind" in caller
+          ? caller
+          : this.#enter(caller, { deadlineAtMs: arrivedMs + deadlineMs, signal })
+      )
+      .then((outcome) => this.#tell(outcome, arrivedMs, span));
   }
 
   #tell<P extends Named>(outcome: Outcome<S, P>, arrivedMs: number, span: Span): Passage<S, P> {
@@ -156,10 +137,9 @@ export class Gate<S, V> {
 
   /** Lets a verified caller pass at once where a verdict stands; everybody else takes a place. */
   #enter<P extends Named>(
-    { deadlineMs, signal }: PassRequest<V, P>,
     caller: Caller<V, P>,
-    arrivedMs: number,
-  ): Outcome<S, P> | Entered<S, V, P> {
+    options: Omit<VisitOptions, "place">,
+  ): Outcome<S, P> | Promise<Outcome<S, P>> {
     const isVerified = "principal" in caller;
     const verdict = this.#services.peek();
     if (verdict !== null && isVerified) {
@@ -168,18 +148,36 @@ export class Gate<S, V> {
     const place = this.#room.enter(isVerified ? caller.principal.subject : null);
     if (typeof place === "string") return this.#noPlace(place);
     this.#recordWaiting();
-    const visit = this.#visits.begin({ place, signal, deadlineAtMs: arrivedMs + deadlineMs });
+    const visit = this.#visits.begin({ ...options, place });
     return isVerified
-      ? { visit, principal: caller.principal }
-      : { visit, place, authenticate: caller.authenticate };
+      ? this.#wait(visit, caller.principal)
+      : this.#waitUnnamed({ visit, place, authenticate: caller.authenticate });
   }
 
-  /** What a visit has come to at its turn. */
-  #verdictFor<P extends Named>(visit: Visit<S, V>, principal: P): Outcome<S, P> {
-    const fallen = visit.services;
-    if (fallen.kind === "gone") return GONE;
-    // While its turn came, the start-up may have gone on to ready or to the drain.
-    return { kind: "admitted", verdict: this.#services.peek() ?? fallen, principal };
+  /** Waits for the verdict, and ends the visit. */
+  #wait<P extends Named>(visit: Visit<S, V>, principal: P): Promise<Outcome<S, P>> {
+    return visit.waitFor("services").then(() => {
+      const fallen = visit.services;
+      this.#end(visit);
+      if (fallen.kind === "gone") return GONE;
+      // While its turn came, the start-up may have gone on to ready or to the drain.
+      return { kind: "admitted", verdict: this.#services.peek() ?? fallen, principal };
+    });
+  }
+
+  async #waitUnnamed<P extends Named>(caller: Unnamed<S, V, P>): Promise<Outcome<S, P>> {
+    let known: Verified<P> | Refused | Gone | null = null;
+    try {
+      known = await this.#identify(caller);
+    } finally {
+      if (known === null || "kind" in known) this.#end(caller.visit);
+    }
+    return "kind" in known ? known : await this.#wait(caller.visit, known.principal);
+  }
+
+  #end(visit: Visit<S, V>): void {
+    visit.end();
+    this.#recordWaiting();
   }
 
   /** Waits for the keys, verifies the caller, and names its place. */

@@ -13,7 +13,7 @@ export interface WaitingRoomOptions {
   readonly total: number;
   /** Most callers of one subject: `LIMIT_WAITING_PER_SUBJECT`. */
   readonly perSubject: number;
-  /** Callers released between two macrotasks; `RELEASE_BATCH` by default. */
+  /** Most callers released between two macrotasks, after a few smaller batches; `RELEASE_BATCH` by default. */
   readonly batch?: number;
   /** Resolves after a macrotask in which the runtime sends what is ready; {@linkcode macrotask} by default. */
   readonly yieldToLoop?: () => Promise<void>;
@@ -21,6 +21,9 @@ export interface WaitingRoomOptions {
 
 /** Why there is no place. */
 export type RoomFull = "subject-full" | "total-full";
+
+/** The first batch, callers: they run code that is still cold, and the first is let in after all of them. */
+const FIRST_BATCH = 4;
 
 /** One caller's place. */
 export interface Place {
@@ -104,10 +107,12 @@ export class WaitingRoom {
 
   async #release(): Promise<void> {
     const { batch, yieldToLoop } = this.#options;
+    let size = Math.min(FIRST_BATCH, batch);
     while (this.#asking.length > 0) {
       // Before the first batch too: a verdict wakes its waiters in any order, within one macrotask.
       await yieldToLoop();
-      for (const occupant of this.#asking.splice(0, batch)) occupant.release();
+      for (const occupant of this.#asking.splice(0, size)) occupant.release();
+      size = Math.min(size * 2, batch);
     }
     this.#releasing = false;
   }

@@ -62,7 +62,7 @@ for (const path of PATHS) {
 
 Deno.test("OpenAPI describes every route of the application, and no other", async () => {
   await using world = await World.open();
-  const routes = world.app.routes
+  const routes = world.routes
     // The chat page's own files are no interface.
     .filter(({ method, path }) => method !== "ALL" && !/^\/assets\/|^\/favicon/.test(path))
     .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`);

@@ -24,7 +24,7 @@ interface Answered {
 /** Every path that the application routes, and some that it does not. */
 async function paths(): Promise<readonly string[]> {
   await using world = await World.open();
-  const routed = world.app.routes.map(({ path }) => path).filter((path) => !path.includes("*"));
+  const routed = world.routes.map(({ path }) => path).filter((path) => !path.includes("*"));
   return [...new Set([...routed, "/nowhere", "/api/nowhere"])]
     .map((path) => path.replaceAll(/:\w+/g, "t1"));
 }

@@ -83,7 +83,7 @@ function stepped(batch: number) {
   return { room, yields, step };
 }
 
-Deno.test("WaitingRoom releases 200 in order of arrival, a batch between two macrotasks", async () => {
+Deno.test("WaitingRoom releases 200 in order of arrival, in batches that grow, one between two macrotasks", async () => {
   const { room, yields, step } = stepped(64);
   const places = Array.from({ length: 200 }, () => enter(room, "ann"));
   const released: number[] = [];
@@ -92,11 +92,11 @@ Deno.test("WaitingRoom releases 200 in order of arrival, a batch between two mac
     void place.turn().then(() => released.push(index));
   }
   const sizes: number[] = [];
-  for (let steps = 0; steps < 4; steps++) {
+  for (let steps = 0; steps < 7; steps++) {
     await step();
     sizes.push(released.length);
   }
-  assertEquals(sizes, [64, 128, 192, 200]);
+  assertEquals(sizes, [4, 12, 28, 60, 124, 188, 200]);
   assertEquals(released, places.map((_, index) => index));
   assertEquals(yields.length, 0, "the release has ended");
 });

@@ -27,6 +27,7 @@ import { createPrometheus } from "../../lib/observe/prometheus.ts";
 import { Tracing } from "../../lib/observe/tracing.ts";
 import { StoreProbe } from "../../lib/observe/store_probe.ts";
 import { supervisorRecorder } from "../../lib/observe/supervisor_recorder.ts";
+import type { ServerContext } from "../../lib/server_context.ts";
 import type { Services } from "../../lib/services.ts";
 import { type Ready, StartupBarrier } from "../../lib/startup/barrier.ts";
 import { Gate } from "../../lib/startup/gate.ts";
@@ -40,7 +41,7 @@ import type { Store } from "../../lib/threads/store.ts";
 import { ThreadLog } from "../../lib/threads/thread_log.ts";
 import { ThreadReader } from "../../lib/threads/thread_reader.ts";
 import { ThreadRemoval } from "../../lib/threads/thread_removal.ts";
-import { createApp } from "../../routes/app.ts";
+import { createApp, createHttpApp } from "../../routes/app.ts";
 import type { ReadyEnv } from "../../routes/context.ts";
 import { testAgent } from "./answers.ts";
 import { FakeSocket } from "./fake_socket.ts";
@@ -124,6 +125,8 @@ export class World {
   /** Faults that sessions and the supervisor told of. */
   readonly faults: unknown[] = [];
   readonly app: Hono<ReadyEnv>;
+  /** Every route of the application. */
+  readonly routes: Hono<ReadyEnv>["routes"];
   /** The probe's answer is this where it is set. */
   available = true;
   degraded: string[] = [];
@@ -181,7 +184,7 @@ export class World {
     const prometheus = createPrometheus({ residentBytes: () => 1 });
     metrics.attach(prometheus.sink);
     metrics.attach((sample) => this.samples.push(sample));
-    this.app = createApp({
+    const context: ServerContext = {
       config,
       gate: new Gate({ services: this.barrier, keys: this.keys, room: this.room, metrics }),
       connections: this.connections,
@@ -203,7 +206,9 @@ export class World {
       },
       metricsText: () => prometheus.render(),
       devTokens: config.devTokens ? new DevTokenIssuer({ secret: TEST_SECRET }) : null,
-    });
+    };
+    this.app = createApp(context);
+    this.routes = [...this.app.routes, ...createHttpApp(context).routes];
     if (options.withoutKeys !== true) this.keys.open(verifier);
     if (options.closed !== true) this.barrier.open(this.services);
   }
