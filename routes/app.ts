@@ -24,13 +24,13 @@ import { threadRoutes } from "./threads.ts";
 
 /** The methods of each path under `/api`, for 405 instead of 404. */
 const API_METHODS: readonly (readonly [string, string])[] = [
-  ["/api/threads", "GET, POST"],
-  ["/api/threads/:threadId", "GET, PATCH, DELETE"],
-  ["/api/threads/:threadId/entries", "GET"],
+  ["/api/threads", "GET, HEAD, POST"],
+  ["/api/threads/:threadId", "GET, HEAD, PATCH, DELETE"],
+  ["/api/threads/:threadId/entries", "GET, HEAD"],
   ["/api/threads/:threadId/messages", "POST"],
   ["/api/threads/:threadId/runs/:runId/cancel", "POST"],
   ["/api/chat", "POST"],
-  ["/api/chat/:threadId/stream", "GET"],
+  ["/api/chat/:threadId/stream", "GET, HEAD"],
   ["/api/chat/:threadId/stop", "POST"],
 ];
 

@@ -57,9 +57,9 @@ Deno.test("a path that is none is 404 NOT_FOUND, under /api with a token too", a
 Deno.test("a method that a path of /api does not take is 405 with Allow", async () => {
   await using world = await World.open();
   const paths: readonly (readonly [string, string])[] = [
-    ["/api/threads", "GET, POST"],
-    ["/api/threads/t", "GET, PATCH, DELETE"],
-    ["/api/threads/t/entries", "GET"],
+    ["/api/threads", "GET, HEAD, POST"],
+    ["/api/threads/t", "GET, HEAD, PATCH, DELETE"],
+    ["/api/threads/t/entries", "GET, HEAD"],
     ["/api/threads/t/messages", "POST"],
     ["/api/threads/t/runs/r/cancel", "POST"],
   ];
