@@ -60,6 +60,8 @@ export interface AiSdkModelOptions {
   readonly silenceMs: number;
   /** Traces its calls and its tools. */
   readonly tracer?: Tracer | undefined;
+  /** The clock of those waits; `performance.now` by default. */
+  readonly now?: (() => number) | undefined;
 }
 
 /** Why an answer's call is aborted when its reader has left. One for all: a new one costs its stack trace. */
@@ -78,8 +80,8 @@ export async function createAiSdkModel(options: AiSdkModelOptions): Promise<Answ
     ]);
   // Its warnings would go to the console, beside the log.
   globalThis.AI_SDK_LOG_WARNINGS = false;
-  const { languageModel, silenceMs, tracer = NO_TRACER } = options;
-  const guarded = new GuardedModel(languageModel, silenceMs);
+  const { languageModel, silenceMs, now, tracer = NO_TRACER } = options;
+  const guarded = new GuardedModel(languageModel, { silenceMs, now });
   // Below the retries: each try is a call.
   const model = new ResilientModel(new TracedModel(guarded, tracer));
 

@@ -17,17 +17,25 @@ import { letGo } from "./let_go.ts";
 import { BrokenAnswer } from "./model_faults.ts";
 import { Watchdog } from "./watchdog.ts";
 
+/** How long a model may be silent. */
+export interface GuardOptions {
+  /** Longest wait for the first part, and for each next one, milliseconds. */
+  readonly silenceMs: number;
+  /** A clock that never goes back, milliseconds; `performance.now` by default. */
+  readonly now?: (() => number) | undefined;
+}
+
 /** Watches one model. Tools run outside of it, so their time is no silence. */
 export class GuardedModel implements LanguageModel {
   /** The specification's version. */
   readonly specificationVersion = "v4";
   readonly #model: LanguageModel;
-  readonly #silenceMs: number;
+  readonly #options: GuardOptions;
 
-  /** Wraps `model`; `silenceMs` bounds the wait for the first part and for each next one. */
-  constructor(model: LanguageModel, silenceMs: number) {
+  /** Wraps `model`. */
+  constructor(model: LanguageModel, options: GuardOptions) {
     this.#model = model;
-    this.#silenceMs = silenceMs;
+    this.#options = options;
   }
 
   /** The wrapped model's. */
@@ -58,7 +66,8 @@ export class GuardedModel implements LanguageModel {
    */
   async doStream(options: CallOptions): Promise<StreamResult> {
     const watchdog = new Watchdog({
-      limitMs: this.#silenceMs,
+      limitMs: this.#options.silenceMs,
+      now: this.#options.now,
       signal: options.abortSignal,
       onSilence: () => new AppError("MODEL_TIMEOUT"),
     });
@@ -106,8 +115,9 @@ function guard(
     async pull(controller) {
       try {
         const part = await next();
-        if (part === undefined) controller.close();
-        else controller.enqueue(part);
+        if (part !== undefined) return controller.enqueue(part);
+        watchdog.done();
+        controller.close();
       } catch (error) {
         watchdog.end(error);
         controller.error(error);

@@ -75,6 +75,8 @@ export async function runTool(
     throw error instanceof ToolError
       ? error
       : new ToolError("The tool failed.", error === undefined ? {} : { cause: error });
+  } finally {
+    watchdog.done();
   }
 }
 

@@ -4,19 +4,16 @@
  *
  * @module
  */
+import { LiveRun, type RunAttempt, StreamTurn } from "./live_run.ts";
 import { encodeChunks, encodeFrame, type Entry } from "./protocol.ts";
+
+export type { LiveRun, RunAttempt };
 
 /** One incarnation of a subject's thread. */
 export interface Topic {
   readonly subject: string;
   readonly threadId: string;
   readonly generation: string;
-}
-
-/** One attempt of a run in a topic. */
-export interface RunAttempt {
-  readonly runId: string;
-  readonly attempt: number;
 }
 
 /** Who follows a topic. Its methods are called in the order of events and must not throw. */
@@ -31,61 +28,11 @@ export interface TopicListener {
   onDeleted(): void;
 }
 
-/** A run that streams on this instance. */
-export class LiveRun implements RunAttempt {
-  readonly runId: string;
-  readonly attempt: number;
-  readonly #chunks: string[] = [];
-  readonly #publish: (index: number, chunks: readonly string[]) => void;
-  #published = 0;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  /** Publishes through `publish`. Made by {@linkcode FanOut.begin}. */
-  constructor(run: RunAttempt, publish: (index: number, chunks: readonly string[]) => void) {
-    this.runId = run.runId;
-    this.attempt = run.attempt;
-    this.#publish = publish;
-  }
-
-  /** Every chunk of the attempt so far, each JSON. */
-  get chunks(): readonly string[] {
-    return this.#chunks;
-  }
-
-  /**
-   * Passes a chunk on: at once, or with those that arrive in the same burst
-   * behind the first, which never waits.
-   */
-  push(chunk: string): void {
-    this.#chunks.push(chunk);
-    if (this.#timer !== undefined) return;
-    this.flush();
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.flush();
-    }, 0);
-  }
-
-  /** Passes on what waits. */
-  flush(): void {
-    if (this.#published === this.#chunks.length) return;
-    const index = this.#published;
-    this.#published = this.#chunks.length;
-    this.#publish(index, this.#chunks.slice(index));
-  }
-
-  /** Passes on what waits, and no more. */
-  end(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.flush();
-  }
-}
-
 /** The topics that somebody listens to or that stream, on this instance. */
 export class FanOut {
   readonly #listeners = new Map<string, Set<TopicListener>>();
   readonly #live = new Map<string, LiveRun>();
+  readonly #turn = new StreamTurn();
 
   /** Makes `listener` follow a topic from now on; the returned function ends that. */
   subscribe(topic: Topic, listener: TopicListener): () => void {
@@ -130,13 +77,14 @@ export class FanOut {
   begin(topic: Topic, run: RunAttempt): LiveRun {
     const name = nameOf(topic);
     const { threadId } = topic;
-    const live = new LiveRun(run, (index, chunks) => {
+    const publish = (index: number, chunks: readonly string[]): void => {
       const listeners = this.#listeners.get(name);
       if (listeners === undefined) return;
       const { runId, attempt } = run;
       const frame = encodeChunks({ threadId, runId, attempt, index }, chunks);
       for (const listener of [...listeners]) listener.onChunks(run, index, chunks, frame);
-    });
+    };
+    const live = new LiveRun(run, { publish, turn: this.#turn });
     this.#live.set(name, live);
     return live;
   }

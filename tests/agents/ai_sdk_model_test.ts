@@ -23,7 +23,7 @@ const ignore = WITHOUT_SDK;
 if (!ignore) await loadModel({ silenceMs });
 
 function scripted(languageModel: ScriptedModel) {
-  return createAiSdkModel({ languageModel, name: "scripted", silenceMs });
+  return createAiSdkModel({ languageModel, name: "scripted", silenceMs, now: Date.now });
 }
 
 Deno.test({

@@ -8,21 +8,29 @@ import { inOrder, ScriptedModel, thenSilence, wordParts } from "../support/answe
 const prompt = [{ role: "user" as const, content: [{ type: "text" as const, text: "hi" }] }];
 
 Deno.test("GuardedModel passes a whole answer on as it is", async () => {
-  const model = new GuardedModel(new ScriptedModel(() => inOrder(wordParts("hello"))), 1_000);
+  const model = new GuardedModel(new ScriptedModel(() => inOrder(wordParts("hello"))), {
+    silenceMs: 1_000,
+    now: Date.now,
+  });
   const { stream } = await model.doStream({ prompt });
   assertEquals(await Array.fromAsync(stream), wordParts("hello"));
 });
 
 Deno.test("GuardedModel ends the wrapped call when its stream is left", async () => {
   const scripted = new ScriptedModel(({ abortSignal }) => thenSilence([], abortSignal));
-  const { stream } = await new GuardedModel(scripted, 1_000).doStream({ prompt });
+  const { stream } = await new GuardedModel(scripted, { silenceMs: 1_000, now: Date.now }).doStream(
+    { prompt },
+  );
   await stream.cancel("left");
   assertEquals(scripted.calls[0]?.abortSignal?.reason, "left");
 });
 
 Deno.test("GuardedModel takes no time for silence that its reader lets pass", async () => {
   using time = new FakeTime();
-  const model = new GuardedModel(new ScriptedModel(() => inOrder(wordParts("hello"))), 1_000);
+  const model = new GuardedModel(new ScriptedModel(() => inOrder(wordParts("hello"))), {
+    silenceMs: 1_000,
+    now: Date.now,
+  });
   const { stream } = await model.doStream({ prompt });
   const reader = stream.getReader();
   await reader.read();
@@ -36,7 +44,9 @@ Deno.test("GuardedModel lets go of a stream that opens after the silence has end
   const scripted = new ScriptedModel(() => inOrder([]));
   const late = Promise.withResolvers<{ stream: ReadableStream }>();
   scripted.doStream = () => late.promise;
-  const opening = new GuardedModel(scripted, 1_000).doStream({ prompt });
+  const opening = new GuardedModel(scripted, { silenceMs: 1_000, now: Date.now }).doStream({
+    prompt,
+  });
   const refused = assertRejects(() => opening, AppError);
   await time.tickAsync(1_000);
   const error = await refused;
@@ -67,4 +77,28 @@ Deno.test("Watchdog leaves no listener behind, however many waits it bounds", as
   for (let wait = 0; wait < 3; wait++) await watchdog.wait(Promise.resolve());
   await assertRejects(() => watchdog.wait(Promise.reject(new Error("failed"))), Error, "failed");
   assertEquals(listeners, 0);
+  watchdog.done();
+});
+
+Deno.test("Watchdog gives each wait its whole limit, on one timer, and holds none once it is done", async () => {
+  using time = new FakeTime();
+  const onSilence = (): Error => new Error("silent");
+  const watchdog = new Watchdog({ limitMs: 1_000, onSilence, now: Date.now });
+  const first = Promise.withResolvers<string>();
+  const waited = watchdog.wait(first.promise);
+  await time.tickAsync(900);
+  first.resolve("in time");
+  assertEquals(await waited, "in time");
+  const second = watchdog.wait(new Promise(() => {}));
+  const silent = assertRejects(() => second, Error, "silent");
+  await time.tickAsync(999);
+  assertEquals(watchdog.signal.aborted, false);
+  await time.tickAsync(1);
+  await silent;
+  assertEquals([watchdog.signal.aborted, time.next()], [true, false]);
+
+  const calm = new Watchdog({ limitMs: 1_000, onSilence, now: Date.now });
+  await calm.wait(Promise.resolve());
+  calm.done();
+  assertEquals(time.next(), false);
 });
