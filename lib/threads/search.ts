@@ -61,10 +61,11 @@ export class LogSearch implements ThreadSearch {
 
 /** The text of a message: its text parts, joined. */
 export function textOf(entry: Extract<Entry, { kind: "message" }>): string {
-  return entry.parts
-    .filter((part) => part.type === "text" && typeof part.text === "string")
-    .map((part) => part.text)
-    .join("");
+  let text = "";
+  for (const part of entry.parts) {
+    if (part.type === "text" && typeof part.text === "string") text += part.text;
+  }
+  return text;
 }
 
 function excerptOf(text: string, at: number): string {
