@@ -103,8 +103,11 @@ export async function createAiSdkModel(options: AiSdkModelOptions): Promise<Answ
     signal.addEventListener("abort", () => answer.fail(signal.reason), { once: true });
     sdk.generateText({
       model: sdk.wrapLanguageModel({
-        model,
-        middleware: { specificationVersion: "v4", wrapGenerate: (call) => answer.call(call) },
+        model: languageModel,
+        middleware: {
+          specificationVersion: "v4",
+          wrapGenerate: ({ params }) => answer.call({ params, open: () => model.open(params) }),
+        },
       }),
       instructions: agent.instructions,
       messages: toMessages(turns),

@@ -7,9 +7,10 @@
  */
 import type { TextStreamPart, ToolSet } from "ai";
 import { ChunkQueue } from "./chunk_queue.ts";
-import type { CallOptions, GenerateResult, StreamPart, StreamResult } from "./language_model.ts";
+import type { CallOptions, GenerateResult, StreamPart } from "./language_model.ts";
 import type { Chunk } from "./model.ts";
 import { ModelCall } from "./model_call.ts";
+import type { OpenCall } from "./open_call.ts";
 
 /** A part as the SDK's own streams have it. */
 export type SdkPart = TextStreamPart<ToolSet>;
@@ -20,8 +21,8 @@ export type ToChunk = (part: SdkPart) => Chunk | undefined;
 /** One call of the model that the agent loop asks for. */
 export interface AskedCall {
   readonly params: CallOptions;
-  /** Opens the model's stream. */
-  readonly doStream: () => PromiseLike<StreamResult>;
+  /** Calls the model. */
+  readonly open: () => Promise<OpenCall>;
 }
 
 /** Content that the loop made of a call, or what a tool returned. */
@@ -52,23 +53,27 @@ export class AnswerStream {
   /**
    * Streams a call of the model, and resolves to what it came to.
    *
-   * @throws {BrokenAnswer} where it is no whole answer; whatever the stream throws.
+   * @throws {BrokenAnswer} where it is no whole answer; whatever the call ends with.
    */
-  async call({ params, doStream }: AskedCall): Promise<GenerateResult> {
+  async call({ params, open }: AskedCall): Promise<GenerateResult> {
     // A call that comes all the same fails the loop: nobody should act on it before.
     this.#mayCallTools = params.toolChoice?.type !== "none";
-    const { stream } = await doStream();
-    const reader = stream.getReader();
+    const parts = await open();
     const call = new ModelCall();
     for (let hasBegun = false;;) {
-      const { done, value: part } = await reader.read();
-      if (done) return call.result();
+      const part = await parts.next();
+      if (part === undefined) return call.result();
       // `stream-start` is the SDK's own, made as soon as the status line is there.
       if (!hasBegun && part.type !== "stream-start") {
         hasBegun = true;
         this.#queue.push({ type: "start-step" });
       }
-      call.add(part);
+      try {
+        call.add(part);
+      } catch (error) {
+        void parts.leave(error);
+        throw error;
+      }
       const chunk = this.#chunkOf(part);
       const busy = chunk && this.#queue.push(chunk);
       if (busy !== undefined) await busy;

@@ -1,20 +1,14 @@
 /**
- * A language model that either streams a whole answer or fails: silence, an
+ * A language model that either gives a whole answer or fails: silence, an
  * error in the stream and an end without a finish reason all become faults.
  *
  * @module
  */
-import type {
-  CallOptions,
-  FinishReason,
-  GenerateResult,
-  LanguageModel,
-  StreamPart,
-  StreamResult,
-} from "./language_model.ts";
 import { AppError } from "../errors.ts";
+import type { CallOptions, FinishReason, LanguageModel, StreamPart } from "./language_model.ts";
 import { letGo } from "./let_go.ts";
 import { BrokenAnswer } from "./model_faults.ts";
+import type { CallOpener, OpenCall } from "./open_call.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** How long a model may be silent. */
@@ -26,9 +20,7 @@ export interface GuardOptions {
 }
 
 /** Watches one model. Tools run outside of it, so their time is no silence. */
-export class GuardedModel implements LanguageModel {
-  /** The specification's version. */
-  readonly specificationVersion = "v4";
+export class GuardedModel implements CallOpener {
   readonly #model: LanguageModel;
   readonly #options: GuardOptions;
 
@@ -48,23 +40,13 @@ export class GuardedModel implements LanguageModel {
     return this.#model.modelId;
   }
 
-  /** The wrapped model's. */
-  get supportedUrls(): LanguageModel["supportedUrls"] {
-    return this.#model.supportedUrls;
-  }
-
-  /** Not watched: this project streams every answer. */
-  doGenerate(options: CallOptions): PromiseLike<GenerateResult> {
-    return this.#model.doGenerate(options);
-  }
-
   /**
-   * Opens the stream. Leaving it, the signal and silence all abort the wrapped call.
+   * Opens a call. Leaving it, the signal and silence all abort the wrapped model's.
    *
-   * @throws {AppError} `MODEL_TIMEOUT` on silence, here and out of the stream.
-   * @throws {BrokenAnswer} out of the stream, where it was cut.
+   * @throws {AppError} `MODEL_TIMEOUT` on silence, here and out of the call.
+   * @throws {BrokenAnswer} out of the call, where it was cut.
    */
-  async doStream(options: CallOptions): Promise<StreamResult> {
+  async open(options: CallOptions): Promise<OpenCall> {
     const watchdog = new Watchdog({
       limitMs: this.#options.silenceMs,
       now: this.#options.now,
@@ -75,9 +57,10 @@ export class GuardedModel implements LanguageModel {
       this.#model.doStream({ ...options, abortSignal: watchdog.signal }),
     );
     try {
-      const result = await watchdog.wait(opening);
-      return { ...result, stream: guard(result.stream, watchdog) };
+      const { stream } = await watchdog.wait(opening);
+      return new GuardedCall(stream.getReader(), watchdog);
     } catch (error) {
+      watchdog.done();
       // A model that opens after all, deaf to its signal, is let go then.
       opening.then(({ stream }) => letGo(stream.getReader())).catch(() => {});
       throw error;
@@ -85,50 +68,50 @@ export class GuardedModel implements LanguageModel {
   }
 }
 
-function guard(
-  parts: ReadableStream<StreamPart>,
-  watchdog: Watchdog,
-): ReadableStream<StreamPart> {
-  const reader = parts.getReader();
-  let finished = false;
-  const next = async (): Promise<StreamPart | undefined> => {
-    const { done, value } = await watchdog.wait(reader.read());
-    if (done) {
-      if (finished) return undefined;
-      throw new BrokenAnswer("The model's answer ended without a finish reason");
+class GuardedCall implements OpenCall {
+  readonly #reader: ReadableStreamDefaultReader<StreamPart>;
+  readonly #watchdog: Watchdog;
+  #finished = false;
+
+  constructor(reader: ReadableStreamDefaultReader<StreamPart>, watchdog: Watchdog) {
+    this.#reader = reader;
+    this.#watchdog = watchdog;
+  }
+
+  async next(): Promise<StreamPart | undefined> {
+    try {
+      const { done, value } = await this.#watchdog.wait(this.#reader.read());
+      if (!done) return this.#checked(value);
+      if (!this.#finished) {
+        throw new BrokenAnswer("The model's answer ended without a finish reason");
+      }
+      this.#watchdog.done();
+      return undefined;
+    } catch (error) {
+      void this.leave(error);
+      throw error;
     }
-    if (value.type === "error") {
-      throw value.error instanceof Error
-        ? value.error
+  }
+
+  leave(reason?: unknown): Promise<void> {
+    this.#watchdog.end(reason);
+    return letGo(this.#reader);
+  }
+
+  #checked(part: StreamPart): StreamPart {
+    if (part.type === "error") {
+      throw part.error instanceof Error
+        ? part.error
         : new BrokenAnswer("The model endpoint reported an error in its answer");
     }
-    if (value.type === "finish") {
-      finished = true;
-      if (wasCut(value.finishReason)) {
+    if (part.type === "finish") {
+      this.#finished = true;
+      if (wasCut(part.finishReason)) {
         throw new BrokenAnswer("The model's answer was cut before its finish reason");
       }
     }
-    return value;
-  };
-  // Nothing is read ahead: time that the reader takes is not the model's silence.
-  return new ReadableStream({
-    async pull(controller) {
-      try {
-        const part = await next();
-        if (part !== undefined) return controller.enqueue(part);
-        watchdog.done();
-        controller.close();
-      } catch (error) {
-        watchdog.end(error);
-        controller.error(error);
-        void letGo(reader);
-      }
-    },
-    cancel(reason) {
-      watchdog.end(reason);
-      return letGo(reader);
-    },
-  }, { highWaterMark: 0 });
+    return part;
+  }
 }
 
 /** A reason that the endpoint never gave, or that is itself an error. */

@@ -1,9 +1,10 @@
 /**
- * One streaming model call whose progress others can await.
+ * One call of a model whose progress others can await.
  *
  * @module
  */
-import type { StreamPart, StreamResult } from "./language_model.ts";
+import type { StreamPart } from "./language_model.ts";
+import type { OpenCall } from "./open_call.ts";
 
 /** The caller left before the call ended: nobody's failure. */
 export class CallCancelled extends Error {
@@ -16,17 +17,7 @@ export class CallCancelled extends Error {
   }
 }
 
-/** A call that is open. */
-export interface ObservedCall {
-  /** For the caller: the same parts. */
-  readonly result: StreamResult;
-  /** Resolves with the first part that came from the endpoint; rejects as `over` does. */
-  readonly firstPart: Promise<void>;
-  /** Resolves when the stream ended whole; rejects with its error, or with {@linkcode CallCancelled}. */
-  readonly over: Promise<void>;
-}
-
-/** What {@linkcode observeCall} needs besides the call. */
+/** What an {@linkcode ObservedCall} needs besides the call. */
 export interface ObserveOptions {
   /** The caller's. An error after it aborted is a cancellation. */
   readonly signal: AbortSignal | undefined;
@@ -34,44 +25,57 @@ export interface ObserveOptions {
   readonly booked: Promise<void>;
 }
 
-/** Observes `result` as its reader takes it. */
-export function observeCall(
-  result: StreamResult,
-  { signal, booked }: ObserveOptions,
-): ObservedCall {
-  const reader = result.stream.getReader();
-  const first = Promise.withResolvers<void>();
-  const over = Promise.withResolvers<void>();
-  // Either may be awaited by nobody.
-  first.promise.catch(() => {});
-  over.promise.catch(() => {});
-  const fail = (error: unknown) => {
-    over.reject(error);
-    first.reject(error);
-  };
-  const stream = new ReadableStream<StreamPart>({
-    async pull(controller) {
-      try {
-        const { done, value } = await reader.read();
-        if (done) {
-          first.resolve();
-          over.resolve();
-          await booked;
-          return controller.close();
-        }
-        // `stream-start` is the SDK's own, made as soon as the status line is there.
-        if (value.type !== "stream-start") first.resolve();
-        controller.enqueue(value);
-      } catch (error) {
-        fail(signal?.aborted ? new CallCancelled(error) : error);
-        await booked;
-        controller.error(error);
-      }
-    },
-    cancel(reason) {
-      fail(new CallCancelled(reason));
-      return reader.cancel(reason);
-    },
-  }, { highWaterMark: 0 });
-  return { result: { ...result, stream }, firstPart: first.promise, over: over.promise };
+/** The same parts, as its reader takes them. */
+export class ObservedCall implements OpenCall {
+  readonly #call: OpenCall;
+  readonly #options: ObserveOptions;
+  readonly #first = Promise.withResolvers<void>();
+  readonly #over = Promise.withResolvers<void>();
+
+  /** Observes `call`. */
+  constructor(call: OpenCall, options: ObserveOptions) {
+    this.#call = call;
+    this.#options = options;
+    // Either may be awaited by nobody.
+    this.firstPart.catch(() => {});
+    this.over.catch(() => {});
+  }
+
+  /** Resolves with the first part that came from the endpoint; rejects as {@linkcode over} does. */
+  get firstPart(): Promise<void> {
+    return this.#first.promise;
+  }
+
+  /** Resolves when the call ended whole; rejects with its error, or with {@linkcode CallCancelled}. */
+  get over(): Promise<void> {
+    return this.#over.promise;
+  }
+
+  /** The next part. */
+  async next(): Promise<StreamPart | undefined> {
+    try {
+      const part = await this.#call.next();
+      // `stream-start` is the SDK's own, made as soon as the status line is there.
+      if (part?.type !== "stream-start") this.#first.resolve();
+      if (part !== undefined) return part;
+      this.#over.resolve();
+    } catch (error) {
+      this.#fail(this.#options.signal?.aborted ? new CallCancelled(error) : error);
+      await this.#options.booked;
+      throw error;
+    }
+    await this.#options.booked;
+    return undefined;
+  }
+
+  /** Cancels the call. */
+  leave(reason?: unknown): Promise<void> {
+    this.#fail(new CallCancelled(reason));
+    return this.#call.leave(reason);
+  }
+
+  #fail(error: unknown): void {
+    this.#over.reject(error);
+    this.#first.reject(error);
+  }
 }

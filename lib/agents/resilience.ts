@@ -1,9 +1,8 @@
 /**
- * Retries and a circuit breaker around a language model.
+ * Retries and a circuit breaker around a model.
  *
  * @module
  */
-import type { CallOptions, GenerateResult, LanguageModel, StreamResult } from "./language_model.ts";
 import { delay } from "@std/async/delay";
 import {
   BrokenCircuitError,
@@ -14,8 +13,10 @@ import {
   handleWhen,
 } from "cockatiel";
 import { AppError } from "../errors.ts";
+import type { CallOptions } from "./language_model.ts";
 import { askedDelayMs, isRefusal } from "./model_faults.ts";
-import { CallCancelled, observeCall } from "./observed_call.ts";
+import { CallCancelled, ObservedCall } from "./observed_call.ts";
+import type { CallOpener, OpenCall } from "./open_call.ts";
 
 /** Retries of one call at most, the first try not counted. */
 export const MAX_RETRIES = 2;
@@ -33,16 +34,14 @@ export const BREAKER_FAILURES = 5;
 export const BREAKER_OPEN_MS = 10_000;
 
 /** Tries a model again where that can help, and stops asking one that fails on and on. */
-export class ResilientModel implements LanguageModel {
-  /** The specification's version. */
-  readonly specificationVersion = "v4";
-  readonly #model: LanguageModel;
+export class ResilientModel implements CallOpener {
+  readonly #model: CallOpener;
   readonly #breaker: CircuitBreakerPolicy;
   #lastFailed = false;
   #openedAt = 0;
 
-  /** Wraps `model`, which must end each stream whole or with an error. */
-  constructor(model: LanguageModel) {
+  /** Wraps `model`, whose calls must end whole or with an error. */
+  constructor(model: CallOpener) {
     this.#model = model;
     this.#breaker = circuitBreaker(handleWhen((error) => !(error instanceof CallCancelled)), {
       halfOpenAfter: BREAKER_OPEN_MS,
@@ -61,31 +60,21 @@ export class ResilientModel implements LanguageModel {
     return this.#model.modelId;
   }
 
-  /** The wrapped model's. */
-  get supportedUrls(): LanguageModel["supportedUrls"] {
-    return this.#model.supportedUrls;
-  }
-
   /** True while the last call failed or the breaker is not closed. */
   get degraded(): boolean {
     return this.#lastFailed || this.#breaker.state !== CircuitState.Closed;
   }
 
-  /** Neither retried nor counted: this project streams every answer. */
-  doGenerate(options: CallOptions): PromiseLike<GenerateResult> {
-    return this.#model.doGenerate(options);
-  }
-
   /**
-   * Opens the stream. The call counts as a success or a failure when its stream
-   * has ended; one that its caller left counts as neither.
+   * Opens a call. It counts as a success or a failure when it has ended; one that its caller left
+   * counts as neither.
    *
    * @throws {AppError} `MODEL_UNAVAILABLE` at once while the breaker is open.
    */
-  doStream(options: CallOptions): Promise<StreamResult> {
+  open(options: CallOptions): Promise<OpenCall> {
     // cockatiel would let this call wait for the outcome of the trial that is under way.
     if (this.#breaker.state === CircuitState.HalfOpen) return Promise.reject(this.#refusal());
-    const opened = Promise.withResolvers<StreamResult>();
+    const opened = Promise.withResolvers<OpenCall>();
     const booked = Promise.withResolvers<void>();
     this.#count(options, { onOpen: opened.resolve, booked: booked.promise }).then(() => {
       this.#lastFailed = false;
@@ -98,11 +87,11 @@ export class ResilientModel implements LanguageModel {
     return opened.promise;
   }
 
-  /** Runs one call under the breaker's eyes, until its stream has ended. */
+  /** Runs one call under the breaker's eyes, until it has ended. */
   async #count(
     options: CallOptions,
     { onOpen, booked }: {
-      onOpen: (result: StreamResult) => void;
+      onOpen: (call: OpenCall) => void;
       booked: Promise<void>;
     },
   ): Promise<void> {
@@ -110,8 +99,8 @@ export class ResilientModel implements LanguageModel {
     const isTrial = this.#breaker.state === CircuitState.Open;
     const call = await this.#breaker.execute(async () => {
       try {
-        const call = observeCall(await this.#connect(options), { signal, booked });
-        onOpen(call.result);
+        const call = new ObservedCall(await this.#connect(options), { signal, booked });
+        onOpen(call);
         // A trial's first part closes the breaker: nobody else should wait for its last.
         await (isTrial ? call.firstPart : call.over);
         return call;
@@ -125,10 +114,10 @@ export class ResilientModel implements LanguageModel {
     if (isTrial) await this.#breaker.execute(() => call.over);
   }
 
-  async #connect(options: CallOptions): Promise<StreamResult> {
+  async #connect(options: CallOptions): Promise<OpenCall> {
     for (let retry = 0;; retry++) {
       try {
-        return await this.#model.doStream(options);
+        return await this.#model.open(options);
       } catch (error) {
         const signal = options.abortSignal;
         const waitMs = retryDelayMs(error, retry);

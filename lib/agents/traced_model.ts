@@ -5,24 +5,17 @@
  * @module
  */
 import { NO_SPAN, type Span, type SpanAttributes, type Tracer } from "../observe/tracing.ts";
-import type {
-  CallOptions,
-  GenerateResult,
-  LanguageModel,
-  StreamPart,
-  StreamResult,
-} from "./language_model.ts";
+import type { CallOptions, StreamPart } from "./language_model.ts";
 import { toModelFault } from "./model_faults.ts";
+import type { CallOpener, OpenCall } from "./open_call.ts";
 
 /** Traces one model. */
-export class TracedModel implements LanguageModel {
-  /** The specification's version. */
-  readonly specificationVersion = "v4";
-  readonly #model: LanguageModel;
+export class TracedModel implements CallOpener {
+  readonly #model: CallOpener;
   readonly #tracer: Tracer;
 
-  /** Wraps `model`, which must end each stream whole or with an error. */
-  constructor(model: LanguageModel, tracer: Tracer) {
+  /** Wraps `model`, whose calls must end whole or with an error. */
+  constructor(model: CallOpener, tracer: Tracer) {
     this.#model = model;
     this.#tracer = tracer;
   }
@@ -37,18 +30,8 @@ export class TracedModel implements LanguageModel {
     return this.#model.modelId;
   }
 
-  /** The wrapped model's. */
-  get supportedUrls(): LanguageModel["supportedUrls"] {
-    return this.#model.supportedUrls;
-  }
-
-  /** Not traced: this project streams every answer. */
-  doGenerate(options: CallOptions): PromiseLike<GenerateResult> {
-    return this.#model.doGenerate(options);
-  }
-
-  /** Opens the stream. The span ends with it. */
-  async doStream(options: CallOptions): Promise<StreamResult> {
+  /** Opens a call. The span ends with it. */
+  async open(options: CallOptions): Promise<OpenCall> {
     const span = this.#tracer.begin(`chat ${this.modelId}`, {
       kind: "client",
       attributes: {
@@ -57,10 +40,10 @@ export class TracedModel implements LanguageModel {
         "gen_ai.request.model": this.modelId,
       },
     });
-    if (span === NO_SPAN) return await this.#model.doStream(options);
+    if (span === NO_SPAN) return await this.#model.open(options);
     try {
-      const result = await span.within(() => this.#model.doStream(options));
-      return { ...result, stream: watch(result.stream, { span, signal: options.abortSignal }) };
+      const call = await span.within(() => this.#model.open(options));
+      return new TracedCall(call, { span, signal: options.abortSignal });
     } catch (error) {
       end(span, { error, signal: options.abortSignal });
       throw error;
@@ -69,38 +52,46 @@ export class TracedModel implements LanguageModel {
 }
 
 /** The same parts; the span ends as they do. */
-function watch(
-  parts: ReadableStream<StreamPart>,
-  { span, signal }: { span: Span; signal: AbortSignal | undefined },
-): ReadableStream<StreamPart> {
-  const reader = parts.getReader();
-  let hasBegun = false;
-  // Nothing is read ahead: time that the reader takes is not the model's.
-  return new ReadableStream({
-    async pull(controller) {
-      try {
-        const { done, value } = await reader.read();
-        if (done) {
-          span.end();
-          return controller.close();
-        }
-        if (!hasBegun && value.type !== "stream-start") {
-          hasBegun = true;
-          span.event("first part");
-        }
-        if (value.type === "finish") span.set(describeEnd(value));
-        controller.enqueue(value);
-      } catch (error) {
-        end(span, { error, signal });
-        controller.error(error);
-      }
-    },
-    cancel(reason) {
-      span.event("left");
-      span.end();
-      return reader.cancel(reason);
-    },
-  }, { highWaterMark: 0 });
+class TracedCall implements OpenCall {
+  readonly #call: OpenCall;
+  readonly #span: Span;
+  readonly #signal: AbortSignal | undefined;
+  #hasBegun = false;
+
+  constructor(
+    call: OpenCall,
+    { span, signal }: { span: Span; signal: AbortSignal | undefined },
+  ) {
+    this.#call = call;
+    this.#span = span;
+    this.#signal = signal;
+  }
+
+  async next(): Promise<StreamPart | undefined> {
+    try {
+      const part = await this.#call.next();
+      if (part === undefined) this.#span.end();
+      else this.#describe(part);
+      return part;
+    } catch (error) {
+      end(this.#span, { error, signal: this.#signal });
+      throw error;
+    }
+  }
+
+  leave(reason?: unknown): Promise<void> {
+    this.#span.event("left");
+    this.#span.end();
+    return this.#call.leave(reason);
+  }
+
+  #describe(part: StreamPart): void {
+    if (!this.#hasBegun && part.type !== "stream-start") {
+      this.#hasBegun = true;
+      this.#span.event("first part");
+    }
+    if (part.type === "finish") this.#span.set(describeEnd(part));
+  }
 }
 
 function describeEnd(

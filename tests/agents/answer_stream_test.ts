@@ -2,7 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { AnswerStream, type AskedCall, type SdkPart } from "../../lib/agents/answer_stream.ts";
 import type { StreamPart } from "../../lib/agents/language_model.ts";
 import type { Chunk } from "../../lib/agents/model.ts";
-import { finishPart } from "../support/answers.ts";
+import { finishPart, openCall } from "../support/answers.ts";
 
 const START: Chunk = { type: "start", messageId: "a-1", messageMetadata: { runId: "r-1" } };
 const TOOL_CALL = { type: "tool-call", toolCallId: "c", toolName: "n", input: "{}" } as const;
@@ -16,7 +16,7 @@ function answerOf(): AnswerStream {
 function asked(parts: ReadableStream<StreamPart>, toolChoice?: "none"): AskedCall {
   return {
     params: { prompt: [], ...(toolChoice === undefined ? {} : { toolChoice: { type: "none" } }) },
-    doStream: () => Promise.resolve({ stream: parts }),
+    open: () => Promise.resolve(openCall(parts)),
   };
 }
 

@@ -3,7 +3,7 @@ import { FakeTime } from "@std/testing/time";
 import { GuardedModel } from "../../lib/agents/guarded_model.ts";
 import { Watchdog } from "../../lib/agents/watchdog.ts";
 import { AppError } from "../../lib/errors.ts";
-import { inOrder, ScriptedModel, thenSilence, wordParts } from "../support/answers.ts";
+import { inOrder, partsOf, ScriptedModel, thenSilence, wordParts } from "../support/answers.ts";
 
 const prompt = [{ role: "user" as const, content: [{ type: "text" as const, text: "hi" }] }];
 
@@ -12,16 +12,15 @@ Deno.test("GuardedModel passes a whole answer on as it is", async () => {
     silenceMs: 1_000,
     now: Date.now,
   });
-  const { stream } = await model.doStream({ prompt });
-  assertEquals(await Array.fromAsync(stream), wordParts("hello"));
+  const call = await model.open({ prompt });
+  assertEquals(await Array.fromAsync(partsOf(call)), wordParts("hello"));
 });
 
 Deno.test("GuardedModel ends the wrapped call when its stream is left", async () => {
   const scripted = new ScriptedModel(({ abortSignal }) => thenSilence([], abortSignal));
-  const { stream } = await new GuardedModel(scripted, { silenceMs: 1_000, now: Date.now }).doStream(
-    { prompt },
-  );
-  await stream.cancel("left");
+  const model = new GuardedModel(scripted, { silenceMs: 1_000, now: Date.now });
+  const call = await model.open({ prompt });
+  await call.leave("left");
   assertEquals(scripted.calls[0]?.abortSignal?.reason, "left");
 });
 
@@ -31,12 +30,11 @@ Deno.test("GuardedModel takes no time for silence that its reader lets pass", as
     silenceMs: 1_000,
     now: Date.now,
   });
-  const { stream } = await model.doStream({ prompt });
-  const reader = stream.getReader();
-  await reader.read();
+  const call = await model.open({ prompt });
+  await call.next();
   await time.tickAsync(60_000);
-  assertEquals((await reader.read()).value, wordParts("hello")[1]);
-  await reader.cancel();
+  assertEquals(await call.next(), wordParts("hello")[1]);
+  await call.leave();
 });
 
 Deno.test("GuardedModel lets go of a stream that opens after the silence has ended it", async () => {
@@ -44,9 +42,8 @@ Deno.test("GuardedModel lets go of a stream that opens after the silence has end
   const scripted = new ScriptedModel(() => inOrder([]));
   const late = Promise.withResolvers<{ stream: ReadableStream }>();
   scripted.doStream = () => late.promise;
-  const opening = new GuardedModel(scripted, { silenceMs: 1_000, now: Date.now }).doStream({
-    prompt,
-  });
+  const model = new GuardedModel(scripted, { silenceMs: 1_000, now: Date.now });
+  const opening = model.open({ prompt });
   const refused = assertRejects(() => opening, AppError);
   await time.tickAsync(1_000);
   const error = await refused;

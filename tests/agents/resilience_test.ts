@@ -4,7 +4,7 @@ import { FakeTime } from "@std/testing/time";
 import { EndpointRefusal } from "../../lib/agents/model_faults.ts";
 import { BREAKER_OPEN_MS, ResilientModel } from "../../lib/agents/resilience.ts";
 import { AppError } from "../../lib/errors.ts";
-import { inOrder, ScriptedModel, wordParts } from "../support/answers.ts";
+import { inOrder, partsOf, ScriptedModel, wordParts } from "../support/answers.ts";
 
 const prompt = [{ role: "user" as const, content: [{ type: "text" as const, text: "hi" }] }];
 
@@ -32,8 +32,8 @@ async function run(
 ): Promise<{ parts: LanguageModelV4StreamPart[]; error: unknown }> {
   const parts: LanguageModelV4StreamPart[] = [];
   try {
-    const { stream } = await model.doStream({ prompt, ...(abortSignal && { abortSignal }) });
-    for await (const part of stream) parts.push(part);
+    const call = await model.open({ prompt, ...(abortSignal && { abortSignal }) });
+    for await (const part of partsOf(call)) parts.push(part);
     return { parts, error: undefined };
   } catch (error) {
     return { parts, error };
@@ -131,7 +131,7 @@ Deno.test("ResilientModel fails fast after five failed calls in a row", async ()
   const model = new ResilientModel(scripted);
   await open(model, scripted);
   scripted.script = () => inOrder(wordParts("hello"));
-  const error = await assertRejects(() => model.doStream({ prompt }), AppError);
+  const error = await assertRejects(() => model.open({ prompt }), AppError);
   assertEquals(error.code, "MODEL_UNAVAILABLE");
   assertEquals(scripted.calls.length, 5);
   assertEquals(model.degraded, true);
@@ -235,13 +235,12 @@ Deno.test("ResilientModel closes its breaker with a trial's first part", async (
   await open(model, scripted);
   time.tick(BREAKER_OPEN_MS);
   scripted.script = () => inOrder(wordParts("hello"));
-  const { stream } = await model.doStream({ prompt });
-  const reader = stream.getReader();
-  await reader.read();
-  await reader.read();
+  const call = await model.open({ prompt });
+  await call.next();
+  await call.next();
   await time.runMicrotasks();
   assertEquals((await run(model)).error, undefined);
-  await reader.cancel();
+  await call.leave();
 });
 
 Deno.test("ResilientModel keeps its breaker open when the trial is left unproven", async () => {
@@ -265,11 +264,10 @@ Deno.test("ResilientModel takes no cancelled call for a failure", async () => {
   const model = new ResilientModel(scripted);
   for (let call = 0; call < 6; call++) {
     const caller = new AbortController();
-    const { stream } = await model.doStream({ prompt, abortSignal: caller.signal });
-    const reader = stream.getReader();
-    await reader.read();
+    const opened = await model.open({ prompt, abortSignal: caller.signal });
+    await opened.next();
     if (call % 2 === 0) caller.abort("left");
-    await reader.cancel().catch(() => {});
+    await opened.leave();
     caller.abort("left");
   }
   assertEquals(model.degraded, false);
@@ -340,8 +338,7 @@ Deno.test("ResilientModel tries again after a trial whose stream was left withou
   await open(model, scripted);
   time.tick(BREAKER_OPEN_MS);
   scripted.script = () => inOrder(wordParts("hello"));
-  const { stream } = await model.doStream({ prompt });
-  await stream.cancel();
+  await (await model.open({ prompt })).leave();
   await time.runMicrotasks();
   assertInstanceOf((await run(model)).error, AppError);
   time.tick(BREAKER_OPEN_MS);

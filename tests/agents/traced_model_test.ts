@@ -1,8 +1,10 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import type { CallOptions, LanguageModel, StreamPart } from "../../lib/agents/language_model.ts";
+import type { CallOptions, StreamPart } from "../../lib/agents/language_model.ts";
+import type { CallOpener, OpenCall } from "../../lib/agents/open_call.ts";
 import { TracedModel } from "../../lib/agents/traced_model.ts";
 import { AppError } from "../../lib/errors.ts";
 import { NO_TRACER } from "../../lib/observe/tracing.ts";
+import { openCall, partsOf } from "../support/answers.ts";
 import { RecordedTraces } from "../support/recorded_traces.ts";
 
 const OPTIONS: CallOptions = { prompt: [] };
@@ -22,30 +24,27 @@ const PARTS: readonly StreamPart[] = [
 ];
 
 /** A model whose call is opened by `open`. */
-function modelOf(open: () => ReadableStream<StreamPart> | Error): LanguageModel {
+function modelOf(open: () => ReadableStream<StreamPart> | Error): CallOpener {
   return {
-    specificationVersion: "v4",
     provider: "test",
     modelId: "tiny",
-    supportedUrls: {},
-    doGenerate: () => Promise.reject(new Error("not used")),
-    doStream: () => {
+    open: () => {
       const stream = open();
-      return stream instanceof Error ? Promise.reject(stream) : Promise.resolve({ stream });
+      return stream instanceof Error ? Promise.reject(stream) : Promise.resolve(openCall(stream));
     },
   };
 }
 
-async function readAll(stream: ReadableStream<StreamPart>): Promise<StreamPart[]> {
-  return await Array.fromAsync(stream);
+async function readAll(call: OpenCall): Promise<StreamPart[]> {
+  return await Array.fromAsync(partsOf(call));
 }
 
 Deno.test("TracedModel passes every part on, and its span tells tokens and the first part, and no text", async () => {
   const traces = new RecordedTraces();
   const model = new TracedModel(modelOf(() => ReadableStream.from(PARTS)), traces.tracing);
-  const { stream } = await model.doStream(OPTIONS);
+  const call = await model.open(OPTIONS);
   assertEquals(traces.named("chat tiny").ended, 0);
-  assertEquals(await readAll(stream), PARTS);
+  assertEquals(await readAll(call), PARTS);
   const { attributes, events, error, ended } = traces.named("chat tiny");
   assertEquals(attributes, {
     "gen_ai.operation.name": "chat",
@@ -64,7 +63,7 @@ Deno.test("TracedModel opens the call within its span", async () => {
     traces.tracing.begin("request").end();
     return ReadableStream.from(PARTS);
   };
-  await readAll((await new TracedModel(modelOf(open), traces.tracing).doStream(OPTIONS)).stream);
+  await readAll(await new TracedModel(modelOf(open), traces.tracing).open(OPTIONS));
   assertEquals(traces.tree(), ["chat tiny", "  request"]);
 });
 
@@ -74,10 +73,10 @@ Deno.test("TracedModel marks a call that is refused, or breaks, with the code th
   const refused = new TypeError("at https://s3cret");
   const traces = new RecordedTraces();
   const one = new TracedModel(modelOf(() => refused), traces.tracing);
-  assertStrictEquals(await assertRejects(() => one.doStream(OPTIONS)), refused);
+  assertStrictEquals(await assertRejects(() => one.open(OPTIONS)), refused);
   const other = new TracedModel(modelOf(broken), traces.tracing);
-  const { stream } = await other.doStream(OPTIONS);
-  await assertRejects(() => readAll(stream), AppError);
+  const call = await other.open(OPTIONS);
+  await assertRejects(() => readAll(call), AppError);
   assertEquals(traces.spans.map(({ error, ended }) => [error, ended]), [
     ["MODEL_UNAVAILABLE", 1],
     ["MODEL_TIMEOUT", 1],
@@ -94,19 +93,19 @@ Deno.test("TracedModel counts a call that its caller left as no failure", async 
     },
   });
   const aborted = new TracedModel(modelOf(() => failing), traces.tracing);
-  const { stream } = await aborted.doStream({ ...OPTIONS, abortSignal: left.signal });
-  await assertRejects(() => readAll(stream));
+  const call = await aborted.open({ ...OPTIONS, abortSignal: left.signal });
+  await assertRejects(() => readAll(call));
   const cancelled = new TracedModel(modelOf(() => ReadableStream.from(PARTS)), traces.tracing);
-  await (await cancelled.doStream(OPTIONS)).stream.cancel();
+  await (await cancelled.open(OPTIONS)).leave();
   for (const { events, error, ended } of traces.spans) {
     assertEquals([events.map(({ name }) => name), error, ended], [["left"], null, 1]);
   }
   assertEquals(traces.spans.length, 2);
 });
 
-Deno.test("TracedModel leaves the stream as it is where nothing is traced", async () => {
-  const own = ReadableStream.from(PARTS);
-  const { stream } = await new TracedModel(modelOf(() => own), NO_TRACER).doStream(OPTIONS);
-  assertStrictEquals(stream, own);
-  await stream.cancel();
+Deno.test("TracedModel leaves the call as it is where nothing is traced", async () => {
+  const own = openCall(ReadableStream.from(PARTS));
+  const model = { provider: "test", modelId: "tiny", open: () => Promise.resolve(own) };
+  assertStrictEquals(await new TracedModel(model, NO_TRACER).open(OPTIONS), own);
+  await own.leave();
 });

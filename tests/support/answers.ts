@@ -10,6 +10,7 @@ import type {
   LanguageModelV4Usage,
 } from "@ai-sdk/provider";
 import type { Agent, AnswerRequest, Chunk } from "../../lib/agents/model.ts";
+import type { CallOpener, OpenCall } from "../../lib/agents/open_call.ts";
 
 /** Ignores a test where the AI SDK cannot be imported: it asks for the host's name. */
 export const WITHOUT_SDK = Deno.permissions.querySync({ name: "sys", kind: "hostname" }).state !==
@@ -67,7 +68,7 @@ export type ScriptedCall = (
 ) => AsyncIterable<LanguageModelV4StreamPart> | Promise<AsyncIterable<LanguageModelV4StreamPart>>;
 
 /** A language model whose every call is `script`; it counts them. */
-export class ScriptedModel implements LanguageModelV4 {
+export class ScriptedModel implements LanguageModelV4, CallOpener {
   readonly specificationVersion = "v4";
   readonly provider = "scripted";
   readonly modelId = "scripted";
@@ -90,6 +91,25 @@ export class ScriptedModel implements LanguageModelV4 {
     this.calls.push(options);
     return { stream: ReadableStream.from(await this.script(options)) };
   }
+
+  /** Runs the script. */
+  async open(options: LanguageModelV4CallOptions): Promise<OpenCall> {
+    return openCall((await this.doStream(options)).stream);
+  }
+}
+
+/** A call whose parts are those of a stream. */
+export function openCall(stream: ReadableStream<LanguageModelV4StreamPart>): OpenCall {
+  const reader = stream.getReader();
+  return {
+    next: async () => (await reader.read()).value,
+    leave: (reason) => reader.cancel(reason).catch(() => {}),
+  };
+}
+
+/** All parts of a call; throws what it ends with. */
+export async function* partsOf(call: OpenCall): AsyncGenerator<LanguageModelV4StreamPart> {
+  for (let part = await call.next(); part !== undefined; part = await call.next()) yield part;
 }
 
 /** The parts of an answer that says `words`, a delta a word. */
