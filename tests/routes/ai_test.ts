@@ -375,15 +375,18 @@ Deno.test("POST /api/chat takes a long history, but neither a long message nor a
 
 Deno.test("the routes of /api/chat answer other methods with 405, and nobody without a token", async () => {
   await using world = await World.open();
-  const routes = [["/api/chat", "POST"], ["/api/chat/t/stream", "GET"], [
-    "/api/chat/t/stop",
-    "POST",
-  ]];
+  const routes = [
+    ["/api/chat", "POST"],
+    ["/api/chat/t/stream", "GET, HEAD"],
+    ["/api/chat/t/stop", "POST"],
+  ];
   for (const [path = "", allow = ""] of routes) {
     const response = await world.request(path, { method: "DELETE" });
     assertEquals(response.headers.get("allow"), allow);
     await problemIn(response, "METHOD_NOT_ALLOWED");
-    await problemIn(await world.request(path, { method: allow, sub: null }), "UNAUTHENTICATED");
+    for (const method of allow.split(", ").filter((method) => method !== "HEAD")) {
+      await problemIn(await world.request(path, { method, sub: null }), "UNAUTHENTICATED");
+    }
   }
 });
 

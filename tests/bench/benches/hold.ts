@@ -28,12 +28,28 @@ interface Scale {
   readonly streams: number;
   readonly messagesPerSecond: number;
   readonly seconds: number;
+  /** Before that: the streams begin in it, one by one, and what runs the first time is slow. */
+  readonly warmUpSeconds: number;
 }
 
 const SCALES: Readonly<Record<Size, Scale>> = {
-  full: { idle: 5_000, active: 500, streams: 100, messagesPerSecond: 300, seconds: 60 },
-  quick: { idle: 1_000, active: 500, streams: 100, messagesPerSecond: 300, seconds: 10 },
-  tiny: { idle: 10, active: 5, streams: 2, messagesPerSecond: 20, seconds: 1 },
+  full: {
+    idle: 5_000,
+    active: 500,
+    streams: 100,
+    messagesPerSecond: 300,
+    seconds: 60,
+    warmUpSeconds: 5,
+  },
+  quick: {
+    idle: 1_000,
+    active: 500,
+    streams: 100,
+    messagesPerSecond: 300,
+    seconds: 10,
+    warmUpSeconds: 5,
+  },
+  tiny: { idle: 10, active: 5, streams: 2, messagesPerSecond: 20, seconds: 1, warmUpSeconds: 1 },
 };
 
 /** Chunks of one stream come 20 times a second. */
@@ -52,8 +68,10 @@ const REST_MS = 10_000;
 
 async function measure(name: TargetName, size: Size): Promise<Figures> {
   if (name !== "drawbridge") throw new MissingTarget("only this server does all of it");
-  const { idle, active, seconds } = SCALES[size];
-  const stream = { chunks: seconds * 1_000 / STREAM_EVERY_MS, everyMs: STREAM_EVERY_MS };
+  const { idle, active, seconds, warmUpSeconds } = SCALES[size];
+  // Each lasts until the load has ended, whenever it began.
+  const lastMs = (seconds + warmUpSeconds) * 1_000;
+  const stream = { chunks: lastMs / STREAM_EVERY_MS, everyMs: STREAM_EVERY_MS };
   await using endpoint = new ModelEndpoint((text) => text.includes(STREAM) ? stream : SHORT);
   return await withFolder(async (folder) => {
     await using target = await startOpen(name, {
@@ -91,16 +109,20 @@ async function measure(name: TargetName, size: Size): Promise<Figures> {
 /** Errors: what was not acknowledged, or whose answer is missing or did not end well. */
 async function hold(
   crowd: Crowd,
-  { streams, messagesPerSecond, seconds }: Scale,
+  { streams, messagesPerSecond, seconds, warmUpSeconds }: Scale,
 ): Promise<{ errors: number; ackMs: number[] }> {
   const ackMs: number[] = [];
   const sentMs = new Map<string, number>();
   let sent = 0;
+  let acked = 0;
   let answered = 0;
+  let measuredFromMs = Infinity;
   crowd.onFrame = (kind, payload) => {
     if (kind === "ack") {
+      acked++;
       const { ref } = JSON.parse(textOf(payload));
-      ackMs.push(performance.now() - sentMs.get(ref)!);
+      const at = sentMs.get(ref)!;
+      if (at >= measuredFromMs) ackMs.push(performance.now() - at);
     } else if (kind === "entry") {
       const { entry } = JSON.parse(textOf(payload));
       if (entry.role === "assistant" && entry.outcome === "completed") answered++;
@@ -112,16 +134,25 @@ async function hold(
     const message = { id, text };
     wire.send(crowd.dialect.encode({ type: "message.send", id, threadId, message }));
   };
-  for (const wire of crowd.wires.slice(0, streams)) send(wire, "stream", STREAM);
-  const startedMs = performance.now();
-  while (performance.now() - startedMs < seconds * 1_000) {
-    const due = (performance.now() - startedMs) * messagesPerSecond / 1_000;
-    while (sent - streams < due) send(crowd.wires[sent % crowd.wires.length]!, "talk", "hello");
-    await delay(TURN_MS);
-  }
+  /** Sends at the rate for so long; streams begin one by one over the same time. */
+  const run = async (lastSeconds: number, beginning: number): Promise<void> => {
+    const startedMs = performance.now();
+    let [begun, talked] = [0, 0];
+    while (performance.now() - startedMs < lastSeconds * 1_000) {
+      const share = (performance.now() - startedMs) / (lastSeconds * 1_000);
+      while (begun < share * beginning) send(crowd.wires[begun++]!, "stream", STREAM);
+      const due = share * lastSeconds * messagesPerSecond;
+      while (talked < due) send(crowd.wires[talked++ % crowd.wires.length]!, "talk", "hello");
+      await delay(TURN_MS);
+    }
+    while (begun < beginning) send(crowd.wires[begun++]!, "stream", STREAM);
+  };
+  await run(warmUpSeconds, streams);
+  measuredFromMs = performance.now();
+  await run(seconds, 0);
   const until = performance.now() + REST_MS;
-  while (performance.now() < until && (answered < sent || ackMs.length < sent)) await delay(50);
-  return { errors: sent - ackMs.length + sent - answered, ackMs };
+  while (performance.now() < until && (answered < sent || acked < sent)) await delay(50);
+  return { errors: sent - acked + sent - answered, ackMs };
 }
 
 /** The bench. */
