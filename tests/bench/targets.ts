@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { V8_FLAGS } from "../support/start_command.ts";
 import { MissingTarget, type TargetName } from "./bench.ts";
 import { peerModules } from "./support/peers.ts";
 import { PROFILE_FOLDER, Target } from "./support/target.ts";
@@ -51,7 +52,7 @@ export async function startTarget(name: TargetName, options: StartOptions = {}):
   switch (name) {
     case "drawbridge":
       return await Target.start({
-        program: deno("drawbridge.ts", flags),
+        program: deno("drawbridge.ts", flags, [V8_FLAGS]),
         env: { ...ENVIRONMENT, KV_PATH: kvPath, ...env },
       });
     case "raw":
@@ -78,10 +79,13 @@ export async function startOpen(name: TargetName, options: StartOptions = {}): P
   return target;
 }
 
-function deno(script: string, flags: readonly string[]): string[] {
+function deno(script: string, flags: readonly string[], runtime: readonly string[] = []): string[] {
   const path = new URL(`servers/${script}`, import.meta.url).pathname;
   const profile = PROFILE_FOLDER === undefined
     ? []
     : ["--cpu-prof", `--cpu-prof-dir=${PROFILE_FOLDER}`];
-  return [Deno.execPath(), "run", "--no-prompt", "--allow-all", ...profile, path, ...flags];
+  return [
+    ...[Deno.execPath(), "run", "--no-prompt", "--allow-all", ...runtime, ...profile],
+    ...[path, ...flags],
+  ];
 }

@@ -8,6 +8,7 @@ import { describeVariables } from "../../lib/config/variables.ts";
 import { eventually, Feed, orHang } from "./feed.ts";
 import { needs } from "./permissions.ts";
 import { type HttpRequest, httpRequest, type RawResponse } from "./raw_socket.ts";
+import { V8_FLAGS } from "./start_command.ts";
 import { TEST_SECRET } from "./tokens.ts";
 
 /** What every test that starts a server needs. */
@@ -35,7 +36,11 @@ export interface LogLine {
 }
 
 const ARGUMENTS = {
-  start: (flags: readonly string[]) => ["run", "--no-prompt", "-P=start", ...flags, "main.ts"],
+  start: (flags: readonly string[]) => [
+    ...["run", "--no-prompt", V8_FLAGS, "-P=start"],
+    ...flags,
+    "main.ts",
+  ],
   dev: () => ["task", "dev"],
   deploy: (flags: readonly string[]) => ["run", "--no-prompt", "-A", ...flags, "main.ts"],
 } as const;

@@ -5,6 +5,7 @@
  * @module
  */
 import { delay } from "@std/async/delay";
+import { V8_FLAGS } from "../../support/start_command.ts";
 import { type Bench, type Figures, MissingTarget, type Size, type TargetName } from "../bench.ts";
 import { median } from "../stats.ts";
 import { pinned } from "../support/cores.ts";
@@ -70,7 +71,7 @@ async function startOnce(
 }
 
 function programOf(name: TargetName, port: number): string[] {
-  if (name === "drawbridge") return ["--no-prompt", "-P=start", "main.ts"];
+  if (name === "drawbridge") return ["--no-prompt", V8_FLAGS, "-P=start", "main.ts"];
   if (name === "bare") {
     return ["--no-prompt", "--allow-net", "tests/bench/servers/bare.ts", `${port}`];
   }
