@@ -1,5 +1,5 @@
 /**
- * The last results of every bench that there is, in order, held against the goals of today.
+ * The results of every bench that there is, in order, held against the goals of today.
  *
  * @module
  */
@@ -7,9 +7,9 @@ import { judge } from "./bench.ts";
 import { BENCHES } from "./benches/mod.ts";
 import { readResults, type SavedResult } from "./results.ts";
 
-/** Reads them. */
-export async function latestResults(): Promise<SavedResult[]> {
-  const saved = await readResults();
+/** Reads the last ones, or those that are so many runs older. */
+export async function latestResults(age = 0): Promise<SavedResult[]> {
+  const saved = await readResults({ age });
   return [...BENCHES.values()].flatMap(({ name, title, figures, goals }) => {
     const result = saved.get(name);
     if (result === undefined) return [];

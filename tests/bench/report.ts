@@ -6,7 +6,7 @@
  */
 import { type BenchResult, type Goal, type TargetName, valuesOf } from "./bench.ts";
 import { latestResults } from "./latest.ts";
-import type { SavedResult } from "./results.ts";
+import { KEPT_RUNS, type SavedResult } from "./results.ts";
 import { median } from "./stats.ts";
 import { describeGoal, formatNumber } from "./table.ts";
 
@@ -55,16 +55,42 @@ export function goalTable(results: readonly BenchResult[]): string {
   );
 }
 
-/** Every bench with the spread of its repetitions. */
-export function fullReport(results: readonly SavedResult[]): string {
+/** Every bench with the spread of its repetitions, and of its last runs, the newest first. */
+export function fullReport(runs: readonly (readonly SavedResult[])[]): string {
+  const [results = []] = runs;
   return [
     "# What the benches measured",
     "",
     "Written by `deno task bench:report` from the last run of each bench; `deno task bench` runs all.",
-    "Medians, and in brackets the least and the most of the repetitions.",
+    "Medians, and in brackets the least and the most of the repetitions. What costs what, and why a goal",
+    "is missed, is in [COSTS.md](COSTS.md).",
     ...results.map(describe),
     "",
+    "## The last runs",
+    "",
+    "Each goal's figure in the last run of its bench, and in those before that were as large.",
+    "",
+    runTable(runs),
   ].join("\n");
+}
+
+/** Each goal's figure in each run. */
+export function runTable(runs: readonly (readonly SavedResult[])[]): string {
+  const [results = [], ...earlier] = runs;
+  const rows = results.flatMap((result) =>
+    result.judged.map(({ goal, measured }) => {
+      const before = earlier.map((run) => {
+        const same = run.find(({ name, size }) => name === result.name && size === result.size);
+        return same?.judged.find((other) => other.goal.work === goal.work)?.measured;
+      });
+      const cells = [measured, ...before].map((value) =>
+        value === undefined ? "" : formatNumber(value, 2)
+      );
+      return [goal.work, ...cells, describeGoal(goal)];
+    })
+  );
+  const head = ["Work", ...runs.map((_, age) => age === 0 ? "last run" : "before"), "Goal"];
+  return markdownTable(head, rows);
 }
 
 function describe(result: SavedResult): string {
@@ -112,8 +138,8 @@ function markdownTable(head: readonly string[], rows: readonly (readonly string[
 }
 
 if (import.meta.main) {
-  const results = await latestResults();
+  const runs = await Promise.all(Array.from({ length: KEPT_RUNS }, (_, age) => latestResults(age)));
   const readme = await Deno.readTextFile("README.md");
-  await Deno.writeTextFile("README.md", withResults(readme, results));
-  await Deno.writeTextFile(new URL("RESULTS.md", import.meta.url), fullReport(results));
+  await Deno.writeTextFile("README.md", withResults(readme, runs[0]!));
+  await Deno.writeTextFile(new URL("RESULTS.md", import.meta.url), fullReport(runs));
 }

@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { needsServer, TempFolder } from "../support/server_process.ts";
 import { type Bench, judge, MissingTarget, runBench } from "./bench.ts";
 import { draw, goalBars, scoreOf } from "./chart.ts";
-import { goalTable, MARKS, withResults } from "./report.ts";
+import { goalTable, MARKS, runTable, withResults } from "./report.ts";
+import { KEPT_RUNS, readResults, type SavedResult, saveResult } from "./results.ts";
 
 /** A bench whose every repetition of `drawbridge` is as given. */
 function benchOf(own: readonly number[], raw: readonly number[]): Bench {
@@ -65,6 +67,38 @@ Deno.test("withResults replaces what stands between README's marks, and nothing 
   assert(!written.includes("old"));
   assertEquals(withResults(written, [result]), written);
   assertThrows(() => withResults("nothing", [result]), Error, "README has no place");
+});
+
+/** A run of the example whose ratio is as given. */
+async function runOf(ratio: number): Promise<SavedResult> {
+  const own = Array.from({ length: 3 }, () => ratio * 100);
+  const result = await runBench(benchOf(own, [100, 100, 100]), SIZE);
+  return {
+    ...result,
+    ...SIZE,
+    measuredAt: "2026-01-02T03:04:05.000Z",
+    deno: "2.9.6",
+    pinned: true,
+  };
+}
+
+Deno.test("runTable shows each goal's figure in each run that was as large", async () => {
+  const [last, before, other] = [await runOf(0.6), await runOf(0.4), await runOf(0.9)];
+  const table = runTable([[last], [before], [{ ...other, size: "full" }]]);
+  assertStringIncludes(table, "| example | 0.60 | 0.40 |  | at least 0.5 of raw |");
+});
+
+Deno.test({
+  ...needsServer("saveResult keeps the last runs of a bench, the newest first"),
+  async fn() {
+    await using folder = new TempFolder();
+    const at = { ...SIZE, folder: folder.path };
+    for (const ratio of [0.1, 0.2, 0.3, 0.4]) await saveResult(await runOf(ratio), at);
+    const ages = Array.from({ length: KEPT_RUNS + 1 }, (_, age) => age);
+    const runs = await Promise.all(ages.map((age) => readResults({ folder: folder.path, age })));
+    const ratios = runs.map((run) => run.get("example")?.judged[0]?.measured);
+    assertEquals(ratios, [0.4, 0.3, 0.2, undefined]);
+  },
 });
 
 Deno.test("scoreOf says how much better than its goal a figure is", () => {

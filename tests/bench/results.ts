@@ -1,5 +1,7 @@
 /**
- * Results as files: one JSON document for each bench, in a folder that git ignores.
+ * Results as files: one JSON document for each run of a bench, in a folder that git ignores. The
+ * newest is `<bench>.json`; the two before it, which show the spread of runs, are `<bench>.1.json` and
+ * `<bench>.2.json`.
  *
  * @module
  */
@@ -19,7 +21,10 @@ export interface SavedResult extends BenchResult {
 
 const FOLDER = new URL("results/", import.meta.url);
 
-/** Writes a result into a folder, over the one before. */
+/** Runs of a bench that are kept. */
+export const KEPT_RUNS = 3;
+
+/** Writes a result into a folder, and keeps those before it. */
 export async function saveResult(
   result: BenchResult,
   { folder, ...how }: { size: Size; repetitions: number; folder?: string | undefined },
@@ -33,19 +38,20 @@ export async function saveResult(
     pinned: canPin(),
   };
   await Deno.mkdir(place, { recursive: true });
-  await Deno.writeTextFile(
-    new URL(`${result.name}.json`, place),
-    `${JSON.stringify(saved, null, 2)}\n`,
-  );
+  const fileOf = (age: number): URL => new URL(`${result.name}${endingOf(age)}`, place);
+  for (let age = KEPT_RUNS - 1; age > 0; age--) await moveIfThere(fileOf(age - 1), fileOf(age));
+  await Deno.writeTextFile(fileOf(0), `${JSON.stringify(saved, null, 2)}\n`);
 }
 
-/** Reads all results of a folder, by name of the bench. */
-export async function readResults(folder?: string): Promise<Map<string, SavedResult>> {
+/** Reads the results of a folder, by name of the bench: the newest, or those that are so many runs older. */
+export async function readResults(
+  { folder, age = 0 }: { folder?: string | undefined; age?: number } = {},
+): Promise<Map<string, SavedResult>> {
   const place = placeOf(folder);
   const results = new Map<string, SavedResult>();
   try {
     for await (const { name } of Deno.readDir(place)) {
-      if (!name.endsWith(".json")) continue;
+      if (name !== name.split(".")[0] + endingOf(age)) continue;
       const saved: SavedResult = JSON.parse(await Deno.readTextFile(new URL(name, place)));
       results.set(saved.name, saved);
     }
@@ -55,6 +61,18 @@ export async function readResults(folder?: string): Promise<Map<string, SavedRes
   return results;
 }
 
+function endingOf(age: number): string {
+  return age === 0 ? ".json" : `.${age}.json`;
+}
+
+async function moveIfThere(from: URL, to: URL): Promise<void> {
+  try {
+    await Deno.rename(from, to);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
 function placeOf(folder: string | undefined): URL {
-  return folder === undefined ? FOLDER : new URL(`file://${folder}/`);
+  return folder === undefined ? FOLDER : new URL(`${folder}/`, `file://${Deno.cwd()}/`);
 }

@@ -17,7 +17,7 @@ Deno.test({
       stderr: "piped",
     }).output();
     assert(success, new TextDecoder().decode(stderr));
-    const results = await readResults(folder.path);
+    const results = await readResults({ folder: folder.path });
     assertEquals(new Set(results.keys()), new Set(BENCHES.keys()));
     for (const bench of BENCHES.values()) {
       const { samples } = results.get(bench.name)!;
