@@ -16,8 +16,6 @@ Deno.test({
   async fn() {
     await using kv = new KvAddress({ kind: "hang" });
     await using server = await ServerProcess.start({
-      // Without the flags of `deno task start`, which would overrule those below.
-      task: "deploy",
       env: {
         ...kv.env,
         // One attempt, for as long as this takes.

@@ -36,11 +36,7 @@ export interface LogLine {
 }
 
 const ARGUMENTS = {
-  start: (flags: readonly string[]) => [
-    ...["run", "--no-prompt", V8_FLAGS, "-P=start"],
-    ...flags,
-    "main.ts",
-  ],
+  start: (flags: readonly string[]) => ["run", "--no-prompt", "-P=start", ...flags, "main.ts"],
   dev: () => ["task", "dev"],
   deploy: (flags: readonly string[]) => ["run", "--no-prompt", "-A", ...flags, "main.ts"],
 } as const;
@@ -79,8 +75,10 @@ export class ServerProcess implements AsyncDisposable {
   constructor({ env = {}, task = "start", flags = [] }: ServerProcessOptions = {}) {
     this.#folder = new TempFolder();
     this.#task = task;
+    // They would overrule those in the environment, which a test may bring.
+    const ownFlags = task === "start" && !("DENO_V8_FLAGS" in env);
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: ARGUMENTS[task](flags),
+      args: ARGUMENTS[task](ownFlags ? [V8_FLAGS, ...flags] : flags),
       cwd: ROOT,
       clearEnv: true,
       env: {
