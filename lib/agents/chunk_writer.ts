@@ -48,6 +48,8 @@ export class ChunkWriter {
   #stopped = false;
   /** What waits is to go with the run's end. */
   #isResting = false;
+  /** What waits is not to wait any longer. */
+  #isFlushing = false;
 
   /** Writes for `claim`. */
   constructor(
@@ -71,7 +73,7 @@ export class ChunkWriter {
     this.#waiting.push(chunk);
     this.#characters += chunk.length;
     if (this.#characters >= BATCH_CHARACTERS) this.#start();
-    else this.#timer ??= setTimeout(() => this.#start(), BATCH_MS - Date.now() % SLOT_MS);
+    else this.#startLater();
   }
 
   /**
@@ -91,8 +93,12 @@ export class ChunkWriter {
   /** Resolves when all that was pushed is stored, or nothing more will be. */
   async flush(): Promise<void> {
     this.#isResting = false;
-    this.#start();
-    await this.#writing;
+    this.#isFlushing = true;
+    do {
+      this.#start();
+      await this.#writing;
+    } while (this.#mayWrite);
+    this.#isFlushing = false;
   }
 
   /** Ends it: what waits is dropped. Resolves when no write is under way. */
@@ -104,24 +110,35 @@ export class ChunkWriter {
     await this.#writing;
   }
 
+  #startLater(): void {
+    this.#timer ??= setTimeout(() => this.#start(), BATCH_MS - Date.now() % SLOT_MS);
+  }
+
   #start(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#writing !== null || this.#stopped) return;
     this.#writing = this.#write().finally(() => {
       this.#writing = null;
+      if (this.#mayWrite) this.#startLater();
     });
   }
 
+  /** Writes what waits. What comes meanwhile waits for others to go with, unless it is a batch by itself. */
   async #write(): Promise<void> {
-    while (this.#waiting.length > 0 && !this.#stopped && !this.#isResting) {
+    while (this.#mayWrite) {
       const batch = this.#waiting;
       this.#waiting = [];
       this.#characters = 0;
       this.#batches.push(this.#saved);
       await this.#saveUntilDone(batch);
       this.#saved += batch.length;
+      if (!this.#isFlushing && this.#characters < BATCH_CHARACTERS) return;
     }
+  }
+
+  get #mayWrite(): boolean {
+    return this.#waiting.length > 0 && !this.#stopped && !this.#isResting;
   }
 
   async #saveUntilDone(batch: readonly string[]): Promise<void> {

@@ -126,6 +126,44 @@ Deno.test("ChunkWriter keeps the order of what comes while a batch is stored", a
   await writer.stop();
 });
 
+Deno.test("ChunkWriter lets what comes while a batch is stored wait for more", async () => {
+  using time = new FakeTime(1_000_000);
+  using opened = await memoryStore();
+  const { writer, store, told, saves, read } = await rig(opened);
+  store.next("hangs");
+  writer.push("1");
+  await time.tickAsync(200);
+  await pass(time, () => store.hanging === 1, { stepMs: 0 });
+  writer.push("2");
+  store.resume();
+  await pass(time, () => told.length === 1, { stepMs: 0 });
+  writer.push("3");
+  await time.tickAsync(100);
+  assertEquals(saves(), 1);
+  await time.tickAsync(100);
+  await pass(time, () => told.length === 2, { stepMs: 0 });
+  assertEquals([await read(), saves()], [["1", "2", "3"], 2]);
+  await writer.stop();
+});
+
+Deno.test("ChunkWriter stores at the next moment what came while a batch took longer than one", async () => {
+  using time = new FakeTime(1_000_000);
+  using opened = await memoryStore();
+  const { writer, store, told, read } = await rig(opened);
+  store.next("hangs");
+  writer.push("1");
+  await time.tickAsync(200);
+  await pass(time, () => store.hanging === 1, { stepMs: 0 });
+  writer.push("2");
+  await time.tickAsync(500);
+  store.resume();
+  await pass(time, () => told.length === 1, { stepMs: 0 });
+  await time.tickAsync(200);
+  await pass(time, () => told.length === 2, { stepMs: 0 });
+  assertEquals(await read(), ["1", "2"]);
+  await writer.stop();
+});
+
 Deno.test("ChunkWriter tries a batch again until the store takes it, and stores it once", async () => {
   using time = new FakeTime();
   using opened = await memoryStore();
