@@ -39,7 +39,7 @@ export class AgentSupervisor {
     const { chunks, fanOut, bell, limits, events } = parts;
     const onChange = (thread: Incarnation, ring?: Ring) => bell.ring(thread, ring);
     this.#takeovers = new TakeoverWatch({
-      tryOnce: (ref) => this.#takeOver(ref),
+      tryOnce: (ref, signal) => this.#takeOver(ref, signal),
       onFault: events.onFault,
     });
     this.#pool = new RunPool({
@@ -200,9 +200,9 @@ export class AgentSupervisor {
     });
   }
 
-  async #takeOver(ref: ThreadRef): Promise<number | null> {
+  async #takeOver(ref: ThreadRef, signal: AbortSignal): Promise<number | null> {
     const { ends, events, threads, fanOut, instanceId } = this.#parts;
-    const takeover = await ends.takeOver(ref, (run) => this.#partsOf(run));
+    const takeover = await ends.takeOver(ref, { partsOf: (run) => this.#partsOf(run), signal });
     if (takeover.kind === "idle") return null;
     if (takeover.kind === "taken") {
       events.onTakeover();

@@ -23,15 +23,16 @@ export class TakeoverWatch {
   readonly #watched = new Map<string, () => void>();
   readonly #stop = new AbortController();
   readonly #tasks = new Set<Promise<void>>();
-  readonly #tryOnce: (ref: ThreadRef) => Promise<number | null>;
+  readonly #tryOnce: (ref: ThreadRef, signal: AbortSignal) => Promise<number | null>;
   readonly #onFault: (error: unknown) => void;
 
   /**
    * Watches through `tryOnce`, which takes a run over if it can and returns when
-   * to try again, in milliseconds since the epoch, or null where that is over.
+   * to try again, in milliseconds since the epoch, or null where that is over. Its signal
+   * says that nobody watches any more.
    */
   constructor(parts: {
-    tryOnce: (ref: ThreadRef) => Promise<number | null>;
+    tryOnce: (ref: ThreadRef, signal: AbortSignal) => Promise<number | null>;
     onFault: (error: unknown) => void;
   }) {
     this.#tryOnce = parts.tryOnce;
@@ -88,7 +89,7 @@ export class TakeoverWatch {
     while (!signal.aborted) {
       let waitMs = STORE_RETRY_MS;
       try {
-        const againAtMs = await this.#tryOnce(ref);
+        const againAtMs = await this.#tryOnce(ref, signal);
         if (againAtMs === null) return;
         // A little late on purpose: instances that wait for one lease do not come as one.
         waitMs = Math.min(Math.max(againAtMs - Date.now(), 0), LOOK_MS) + Math.random() * 500;

@@ -94,16 +94,20 @@ export class RunEnds {
    * Takes over the active run of a thread whose lease has run out, as a new
    * attempt, or ends it where it was cancelled or has had its attempts.
    *
-   * @param partsOf The parts that the dead attempt left behind, for the answer that it ends with.
+   * @param options.partsOf The parts that the dead attempt left behind, for the answer that it ends with.
+   * @param options.signal Ends the waits between two tries.
    * @throws {AppError} `STORE_UNAVAILABLE`
    * @throws {UnknownCommitError} where nobody can tell.
    */
   async takeOver(
     ref: ThreadRef,
-    partsOf: (run: UnfencedClaim) => Promise<{ parts: MessagePart[]; chunkCount: number }>,
+    { partsOf, signal }: {
+      partsOf: (run: UnfencedClaim) => Promise<{ parts: MessagePart[]; chunkCount: number }>;
+      signal?: AbortSignal;
+    },
   ): Promise<Takeover> {
     return await this.#change<Takeover>(
-      { ref, what: `take over in ${ref.threadId}` },
+      { ref, what: `take over in ${ref.threadId}`, signal },
       async (edit) => {
         const { active, cancelRequested } = edit.head;
         if (active === null) return { done: { kind: "idle" } };
@@ -166,7 +170,7 @@ export class RunEnds {
   }
 
   #change<R>(
-    change: Pick<ThreadChange, "ref" | "what" | "mayRecall">,
+    change: Omit<ThreadChange, "store" | "heads">,
     plan: (edit: ThreadEdit) => Promise<Plan<R>>,
   ): Promise<R> {
     return changeThread({ store: this.#store, heads: this.#heads, ...change }, plan);

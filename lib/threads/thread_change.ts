@@ -23,6 +23,8 @@ export interface ThreadChange {
    * decides, and checks instead ({@linkcode ThreadEdit.isRecalled}).
    */
   readonly mayRecall?: boolean;
+  /** Ends the waits between two tries. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -34,7 +36,7 @@ export interface ThreadChange {
  * @throws {UnknownCommitError} where even the budget did not tell.
  */
 export async function changeThread<R>(
-  { store, heads, ref, what, mayRecall = false }: ThreadChange,
+  { store, heads, ref, what, mayRecall = false, signal }: ThreadChange,
   plan: (edit: ThreadEdit) => Promise<Plan<R>>,
 ): Promise<R> {
   let known = mayRecall ? heads.recall(ref) : undefined;
@@ -68,7 +70,7 @@ export async function changeThread<R>(
     // It has its one try: whatever comes of it, the next one knows better.
     known = undefined;
     return (head && await planOnRecalled(head)) ?? await planOnStored();
-  });
+  }, { signal });
 }
 
 /** Whether a plan ended for what it found, and not for what the store did. */

@@ -31,14 +31,18 @@ const RESOLVE_BUDGET_MS = 10_000;
  * late one cannot both hold.
  *
  * @param subject What is being done, for the error message.
+ * @param options.signal Ends the waits between two tries: nobody needs the outcome any more.
  * @throws {AppError} `STORE_UNAVAILABLE` where certainly nothing was written; whatever `plan` throws.
  * @throws {UnknownCommitError} where even the budget did not tell.
+ * @throws {DOMException} the signal's reason, where it aborts while a try is waited for.
  */
 export async function transact<R>(
   store: Store,
   subject: string,
   plan: () => Promise<Plan<R>>,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<R> {
+  const wait = (ms: number): Promise<void> => delay(ms, signal === undefined ? {} : { signal });
   let unknown: { readonly untilMs: number; readonly error: UnknownCommitError } | null = null;
   for (let conflicts = 0; conflicts < MAX_CONFLICTS;) {
     try {
@@ -48,7 +52,7 @@ export async function transact<R>(
       if (version !== null) return next.result(version);
       if (next.isGuess) continue;
       conflicts++;
-      await delay(Math.random() * Math.min(2 ** conflicts, 50));
+      await wait(Math.random() * Math.min(2 ** conflicts, 50));
     } catch (error) {
       if (error instanceof UnknownCommitError) {
         unknown ??= { untilMs: Date.now() + RESOLVE_BUDGET_MS, error };
@@ -56,7 +60,7 @@ export async function transact<R>(
         throw error;
       }
       if (Date.now() >= unknown.untilMs) throw unknown.error;
-      await delay(200 + Math.random() * 200);
+      await wait(200 + Math.random() * 200);
     }
   }
   // The last conflict may have been with the unknown commit, applied late.

@@ -186,7 +186,9 @@ Deno.test("ChunkWriter writes nothing more, and says so once, when the run is an
   writer.push("1");
   await writer.flush();
   await logs.chunks.release(claim);
-  await new Logs(opened.kv, "two").ends.takeOver(THREAD, () => Promise.reject(new Error("no")));
+  await new Logs(opened.kv, "two").ends.takeOver(THREAD, {
+    partsOf: () => Promise.reject(new Error("no")),
+  });
   writer.push("2");
   await writer.flush();
   writer.push("3");

@@ -101,7 +101,9 @@ Deno.test("readConversation shows a new attempt nothing of the one before", asyn
   const dead = await logs.start("b");
   await logs.chunks.save(dead, 0, ['{"type":"text-delta","id":"t","delta":"x"}']);
   await logs.chunks.release(dead);
-  const takeover = await logs.ends.takeOver(THREAD, () => Promise.reject(new Error("not asked")));
+  const takeover = await logs.ends.takeOver(THREAD, {
+    partsOf: () => Promise.reject(new Error("not asked")),
+  });
   const claim = takeover.kind === "taken" ? takeover.change.claim! : null;
   assertEquals(await shown(logs, claim!), ["user: a", "assistant: A", "user: b"]);
 });

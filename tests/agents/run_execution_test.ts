@@ -276,7 +276,9 @@ Deno.test("RunExecution gives its run up when released: chunks stored, lease fre
   assertEquals(call.request.context.signal.aborted, true);
   assertEquals([(await rig.logs.chunks.read(rig.claim, 0)).length, await rig.end()], [3, []]);
   assertEquals((await rig.store.get(leaseKey(THREAD))).value?.owner, null);
-  const takeover = await new Logs(opened.kv, "two").ends.takeOver(THREAD, () => Promise.reject());
+  const takeover = await new Logs(opened.kv, "two").ends.takeOver(THREAD, {
+    partsOf: () => Promise.reject(),
+  });
   assertEquals(takeover.kind, "taken");
 });
 
@@ -342,7 +344,9 @@ Deno.test("RunExecution writes nothing more of a run that was taken over", async
   await pass(time, () => rig.saved.length > 0);
   const two = new Logs(opened.kv, "two");
   await rig.logs.chunks.release(rig.claim);
-  const takeover = await two.ends.takeOver(THREAD, () => Promise.reject(new Error("not asked")));
+  const takeover = await two.ends.takeOver(THREAD, {
+    partsOf: () => Promise.reject(new Error("not asked")),
+  });
   assert(takeover.kind === "taken");
   const startedMs = Date.now();
   call.words("more");
@@ -361,7 +365,9 @@ Deno.test("RunExecution finds out by its next renewal that a silent run was take
   await rig.begin();
   await rig.model.nextCall();
   await rig.logs.chunks.release(rig.claim);
-  await new Logs(opened.kv, "two").ends.takeOver(THREAD, () => Promise.reject(new Error("no")));
+  await new Logs(opened.kv, "two").ends.takeOver(THREAD, {
+    partsOf: () => Promise.reject(new Error("no")),
+  });
   assertEquals(await pass(time, rig.result), { kind: "lost" });
   assertEquals(await rig.end(), ["run 1 attempt 2 on a"]);
 });

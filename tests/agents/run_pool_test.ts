@@ -253,7 +253,9 @@ Deno.test("RunPool pokes listeners and has the thread watched where a run was lo
   rig.fanOut.subscribe(thread, { ...listener, onPoke: () => poked++ });
   const call = await rig.model.nextCall();
   await rig.logs.chunks.release(claim!);
-  await new Logs(opened.kv, "two").ends.takeOver(THREAD, () => Promise.reject(new Error("no")));
+  await new Logs(opened.kv, "two").ends.takeOver(THREAD, {
+    partsOf: () => Promise.reject(new Error("no")),
+  });
   call.begin();
   await pass(time, () => rig.told.includes("orphan thread-1"));
   assertEquals([poked, rig.pool.get(thread)], [1, undefined]);

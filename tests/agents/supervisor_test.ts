@@ -300,7 +300,9 @@ Deno.test("AgentSupervisor ends a run as interrupted that died three times, with
   let claim = await logs.start("a");
   for (const attempt of [2, 3]) {
     await logs.chunks.release(claim);
-    const takeover = await logs.ends.takeOver(THREAD, () => Promise.reject(new Error("no")));
+    const takeover = await logs.ends.takeOver(THREAD, {
+      partsOf: () => Promise.reject(new Error("no")),
+    });
     assert(takeover.kind === "taken" && takeover.change.claim !== null);
     claim = takeover.change.claim;
     assertEquals(claim.attempt, attempt);

@@ -96,7 +96,9 @@ Deno.test("ChunkLog removes the chunks of every attempt of a run, and of no othe
   const first = await logs.start("a");
   for (let index = 0; index < 120; index++) await logs.chunks.save(first, index, [chunk(index)]);
   await logs.chunks.release(first);
-  const takeover = await logs.ends.takeOver(THREAD, () => Promise.reject(new Error("not asked")));
+  const takeover = await logs.ends.takeOver(THREAD, {
+    partsOf: () => Promise.reject(new Error("not asked")),
+  });
   assert(takeover.kind === "taken" && takeover.change.claim !== null);
   const second = takeover.change.claim;
   await logs.chunks.save(second, 0, chunks(2));

@@ -136,7 +136,7 @@ Deno.test("RunEnds leaves a run alone whose lease holds", async () => {
   await one.start("a");
   const expiresAtMs = Date.now() + LEASE_MS;
   time.tick(LEASE_MS - 1);
-  const held = await two.ends.takeOver(THREAD, nobody);
+  const held = await two.ends.takeOver(THREAD, { partsOf: nobody });
   assertEquals(held, { kind: "held", owner: "one", expiresAtMs });
   assertEquals(await two.ends.orphans(), []);
 });
@@ -148,7 +148,7 @@ Deno.test("RunEnds takes a run over as a new attempt when its lease has run out"
   const dead = await one.start("a");
   time.tick(LEASE_MS);
   assertEquals(await two.ends.orphans(), [THREAD]);
-  const takeover = await two.ends.takeOver(THREAD, nobody);
+  const takeover = await two.ends.takeOver(THREAD, { partsOf: nobody });
   const claim = claimOf(takeover);
   assertEquals(takeover.kind === "taken" && takeover.outcome, null);
   assertEquals([claim.runId, claim.attempt, claim.startedSeq], [dead.runId, 2, 3]);
@@ -163,7 +163,7 @@ Deno.test("RunEnds fences every write of an attempt that was taken over", async 
   const [one, two] = [new Logs(opened.kv, "one"), new Logs(opened.kv, "two")];
   const dead = await one.start("a");
   time.tick(LEASE_MS);
-  const claim = claimOf(await two.ends.takeOver(THREAD, nobody));
+  const claim = claimOf(await two.ends.takeOver(THREAD, { partsOf: nobody }));
   assertEquals(await one.chunks.save(dead, 0, ["{}"]), false);
   assertEquals(await one.chunks.renew(dead, "one"), false);
   assertEquals(await one.chunks.release(dead), false);
@@ -185,7 +185,7 @@ Deno.test("RunEnds takes a run over at once that was released", async () => {
   const claim = await one.start("a");
   assert(await one.chunks.release(claim));
   assertEquals(await two.ends.orphans(), [THREAD]);
-  assertEquals(claimOf(await two.ends.takeOver(THREAD, nobody)).attempt, 2);
+  assertEquals(claimOf(await two.ends.takeOver(THREAD, { partsOf: nobody })).attempt, 2);
 });
 
 Deno.test("RunEnds leaves a run to its owner as long as the lease is renewed", async () => {
@@ -195,7 +195,7 @@ Deno.test("RunEnds leaves a run to its owner as long as the lease is renewed", a
   const claim = await one.start("a");
   for (let round = 0; round < 4; round++) {
     time.tick(LEASE_MS - 1);
-    assertEquals((await two.ends.takeOver(THREAD, nobody)).kind, "held");
+    assertEquals((await two.ends.takeOver(THREAD, { partsOf: nobody })).kind, "held");
     assert(await one.chunks.renew(claim, "one"));
   }
   assert(await one.finish(claim) !== null, "a renewal must not move the fence");
@@ -212,7 +212,7 @@ Deno.test("RunEnds leaves a run to its owner that renews its lease at the last m
     store.before = () => Promise.resolve();
     assert(await one.chunks.renew(claim, "one"));
   };
-  assertEquals((await pass(time, two.ends.takeOver(THREAD, nobody))).kind, "held");
+  assertEquals((await pass(time, two.ends.takeOver(THREAD, { partsOf: nobody }))).kind, "held");
   assert(await one.finish(claim) !== null);
 });
 
@@ -225,7 +225,7 @@ Deno.test("RunEnds lets nobody wait longer for a lease than leases last", async 
   const expiresAtMs = time.now + 24 * 60 * 60 * 1_000;
   const lease = put(leaseKey(thread), { ...thread, runId, attempt, owner: "one", expiresAtMs });
   await opened.kv.commit({ checks: [], writes: [lease] });
-  const held = await two.ends.takeOver(THREAD, nobody);
+  const held = await two.ends.takeOver(THREAD, { partsOf: nobody });
   assertEquals(held, { kind: "held", owner: "one", expiresAtMs: time.now + LEASE_MS });
 });
 
@@ -237,13 +237,15 @@ Deno.test("RunEnds ends a run as interrupted after three attempts, with what the
   const waiting = await one.send("b");
   for (const attempt of [2, 3]) {
     time.tick(LEASE_MS);
-    assertEquals(claimOf(await two.ends.takeOver(THREAD, nobody)).attempt, attempt);
+    assertEquals(claimOf(await two.ends.takeOver(THREAD, { partsOf: nobody })).attempt, attempt);
   }
   time.tick(LEASE_MS);
   const asked: unknown[] = [];
-  const takeover = await one.ends.takeOver(THREAD, (run) => {
-    asked.push(run.runId, run.attempt);
-    return left();
+  const takeover = await one.ends.takeOver(THREAD, {
+    partsOf: (run) => {
+      asked.push(run.runId, run.attempt);
+      return left();
+    },
   });
   assertEquals(asked, [first.runId, 3]);
   assertEquals(takeover.kind === "taken" && takeover.outcome, "interrupted");
@@ -266,7 +268,7 @@ Deno.test("RunEnds ends a run as cancelled whose owner died before it could", as
   const { runId } = await one.start("a");
   await two.runs.cancel(THREAD, runId);
   time.tick(LEASE_MS);
-  const takeover = await two.ends.takeOver(THREAD, left);
+  const takeover = await two.ends.takeOver(THREAD, { partsOf: left });
   assert(takeover.kind === "taken");
   assertEquals([takeover.outcome, takeover.change.claim], ["cancelled", null]);
   assertEquals((await two.story())[2], "run 1 attempt 1 cancelled what is left");
@@ -280,15 +282,15 @@ Deno.test("RunEnds starts an interrupting message's run when the interrupted one
   await one.start("a");
   const { runId } = await two.send("now", { onBusy: "interrupt" });
   time.tick(LEASE_MS);
-  assertEquals(claimOf(await two.ends.takeOver(THREAD, left)).runId, runId);
+  assertEquals(claimOf(await two.ends.takeOver(THREAD, { partsOf: left })).runId, runId);
 });
 
 Deno.test("RunEnds takes nothing over where nothing runs", async () => {
   using opened = await memoryStore();
   const logs = new Logs(opened.store, "one");
-  assertEquals(await logs.ends.takeOver(THREAD, nobody), { kind: "idle" });
+  assertEquals(await logs.ends.takeOver(THREAD, { partsOf: nobody }), { kind: "idle" });
   await logs.finish(await logs.start("a"));
-  assertEquals(await logs.ends.takeOver(THREAD, nobody), { kind: "idle" });
+  assertEquals(await logs.ends.takeOver(THREAD, { partsOf: nobody }), { kind: "idle" });
 });
 
 Deno.test("RunEnds lets exactly one of two instances take a run over", async () => {
@@ -299,7 +301,9 @@ Deno.test("RunEnds lets exactly one of two instances take a run over", async () 
   for (const ref of threads) await one.start("a", ref);
   time.tick(LEASE_MS);
   for (const ref of threads) {
-    const racing = Promise.all([one, two].map((logs) => logs.ends.takeOver(ref, nobody)));
+    const racing = Promise.all(
+      [one, two].map((logs) => logs.ends.takeOver(ref, { partsOf: nobody })),
+    );
     const both = await pass(time, racing, { stepMs: 1 });
     assertEquals(both.map(({ kind }) => kind).sort(), ["held", "taken"]);
     assertEquals((await one.entries(ref)).length, 3);
@@ -320,7 +324,7 @@ Deno.test("RunEnds lets either the owner end a run or another take it over, neve
       Promise.all([
         one.finish(claim),
         new Promise((resolve) => setTimeout(resolve, Math.floor(random() * 3)))
-          .then(() => two.ends.takeOver(ref, nobody)),
+          .then(() => two.ends.takeOver(ref, { partsOf: nobody })),
       ]),
       { stepMs: 1 },
     );

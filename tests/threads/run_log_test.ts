@@ -422,7 +422,9 @@ Deno.test("RunLog does not claim its run where a later attempt streams already",
   await pass(time, async () => await same.threads.head(THREAD) !== null, { stepMs: 0 });
   const thread = await same.incarnation();
   await kv.commit({ checks: [], writes: [remove(leaseKey(thread))] });
-  const takeover = await same.ends.takeOver(THREAD, () => Promise.reject(new Error("not asked")));
+  const takeover = await same.ends.takeOver(THREAD, {
+    partsOf: () => Promise.reject(new Error("not asked")),
+  });
   assertEquals(takeover.kind, "taken");
   const sent = await pass(time, sending);
   assertEquals([sent.claim, sent.duplicate, sent.seq], [null, false, 1]);

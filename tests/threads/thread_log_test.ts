@@ -266,7 +266,7 @@ Deno.test("ThreadRemoval fences the runs of a deleted thread", async () => {
   };
   await check();
   assertEquals(await opened.kv.list({ prefix: ["lease"], limit: 9 }), []);
-  assertEquals(await logs.ends.takeOver(THREAD, never), { kind: "idle" });
+  assertEquals(await logs.ends.takeOver(THREAD, { partsOf: never }), { kind: "idle" });
   const { runId } = await logs.start("anew");
   await check();
   assertEquals((await logs.threads.get(THREAD)).activeRun, { runId, attempt: 1 });

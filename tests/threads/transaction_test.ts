@@ -58,6 +58,25 @@ Deno.test("transact says that nothing is stored where others are faster again an
   assertEquals(store.commits.length, 30);
 });
 
+Deno.test("transact waits for no further try once its signal aborts", async () => {
+  using _time = new FakeTime();
+  using opened = await memoryStore();
+  const { store } = opened;
+  for (const outcome of ["conflicts", "unknown-lost"] as const) {
+    const left = new AbortController();
+    store.plan = () => outcome;
+    const plan = () =>
+      Promise.resolve({
+        commit: { checks: [{ key: COUNTER, version: null }], writes: [put(COUNTER, 1)] },
+        result: () => 1,
+      });
+    const going = transact<number>(store, "add", plan, { signal: left.signal });
+    left.abort(new DOMException("left", "AbortError"));
+    // Time stands still: a wait would last for ever.
+    await assertRejects(() => going, DOMException, "left");
+  }
+});
+
 Deno.test("transact recognises an unknown commit that was applied, and does not repeat it", async () => {
   using time = new FakeTime();
   using opened = await memoryStore();
