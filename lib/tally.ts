@@ -14,22 +14,31 @@ export class Tally {
     this.#most = most;
   }
 
+  /** How many of that name are counted. */
+  of(name: string): number {
+    return this.#counts.get(name) ?? 0;
+  }
+
   /** Whether one more of that name may be counted. */
   hasRoomFor(name: string): boolean {
-    return (this.#counts.get(name) ?? 0) < this.#most;
+    return this.of(name) < this.#most;
   }
 
   /** Counts one; false, and counts nothing, where the name has its most. */
   tryAdd(name: string): boolean {
-    const count = this.#counts.get(name) ?? 0;
-    if (count >= this.#most) return false;
-    this.#counts.set(name, count + 1);
+    if (!this.hasRoomFor(name)) return false;
+    this.add(name);
     return true;
+  }
+
+  /** Counts one, even over the most. */
+  add(name: string): void {
+    this.#counts.set(name, this.of(name) + 1);
   }
 
   /** Takes one back that was counted. */
   remove(name: string): void {
-    const left = (this.#counts.get(name) ?? 0) - 1;
+    const left = this.of(name) - 1;
     if (left > 0) this.#counts.set(name, left);
     else this.#counts.delete(name);
   }

@@ -7,7 +7,7 @@ import type { Principal } from "../lib/auth/principal.ts";
 import { closeLabel } from "../lib/chat/close_codes.ts";
 import { type Connection, reconnectAfterMs } from "../lib/chat/connections.ts";
 import type { Due } from "../lib/chat/deadlines.ts";
-import { encodeFrame, errorFrame } from "../lib/chat/protocol.ts";
+import { encodeFrame, errorFrame, type ServerFrame } from "../lib/chat/protocol.ts";
 import { ChatSession } from "../lib/chat/session.ts";
 import { WebSocketChannel } from "../lib/chat/socket.ts";
 import { AppError, toAppError } from "../lib/errors.ts";
@@ -131,24 +131,17 @@ export class ServedSocket implements EventListenerObject, Due {
   }
 
   /** A browser shows neither status nor body of a failed handshake, so the socket tells. */
-  #refuse(error: AppError): null {
-    this.#told(error, "error");
-    this.#channel.send(encodeFrame(errorFrame(toAppError(error))));
+  #refuse(error: AppError, frame: ServerFrame = errorFrame(toAppError(error))): null {
+    const { metrics } = this.#server;
+    metrics.record("gate_refusals_total", { code: error.code });
+    metrics.record("frames_total", { direction: "out", type: frame.type });
+    this.#channel.send(encodeFrame(frame));
     this.#channel.close(error.shape.closeCode ?? 1011, error.shape.closeReason ?? "");
     return null;
   }
 
   #refuseDraining(): null {
-    const error = new AppError("DRAINING");
-    this.#told(error, "session.draining");
     const frame = { type: "session.draining", reconnectAfterMs: reconnectAfterMs() } as const;
-    this.#channel.send(encodeFrame(frame));
-    this.#channel.close(error.shape.closeCode ?? 1012, error.shape.closeReason ?? "");
-    return null;
-  }
-
-  #told({ code }: AppError, type: "error" | "session.draining"): void {
-    this.#server.metrics.record("gate_refusals_total", { code });
-    this.#server.metrics.record("frames_total", { direction: "out", type });
+    return this.#refuse(new AppError("DRAINING"), frame);
   }
 }

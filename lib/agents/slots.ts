@@ -4,15 +4,18 @@
  * @module
  */
 
+import { Tally } from "../tally.ts";
+
 /** Counts running runs. */
 export class RunSlots {
-  readonly #limits: { readonly runs: number; readonly runsPerSubject: number };
-  readonly #bySubject = new Map<string, number>();
+  readonly #most: number;
+  readonly #bySubject: Tally;
   #taken = 0;
 
   /** Allows `runs` in all and `runsPerSubject` for one subject. */
   constructor(limits: { readonly runs: number; readonly runsPerSubject: number }) {
-    this.#limits = limits;
+    this.#most = limits.runs;
+    this.#bySubject = new Tally(limits.runsPerSubject);
   }
 
   /** Runs that hold a place. */
@@ -22,8 +25,7 @@ export class RunSlots {
 
   /** Takes a place for `subject`; false where there is none. */
   tryTake(subject: string): boolean {
-    const own = this.#bySubject.get(subject) ?? 0;
-    if (this.#taken >= this.#limits.runs || own >= this.#limits.runsPerSubject) return false;
+    if (this.#taken >= this.#most || !this.#bySubject.hasRoomFor(subject)) return false;
     this.take(subject);
     return true;
   }
@@ -31,15 +33,15 @@ export class RunSlots {
   /** Takes a place even over the bounds: for a run whose message is acknowledged already. */
   take(subject: string): void {
     this.#taken++;
-    this.#bySubject.set(subject, (this.#bySubject.get(subject) ?? 0) + 1);
+    this.#bySubject.add(subject);
   }
 
   /** Gives a place back. */
   release(subject: string): void {
-    const own = this.#bySubject.get(subject) ?? 0;
-    if (own === 0) throw new Error("Cannot release a place that nobody holds");
+    if (this.#bySubject.of(subject) === 0) {
+      throw new Error("Cannot release a place that nobody holds");
+    }
     this.#taken--;
-    if (own === 1) this.#bySubject.delete(subject);
-    else this.#bySubject.set(subject, own - 1);
+    this.#bySubject.remove(subject);
   }
 }
