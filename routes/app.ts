@@ -15,7 +15,7 @@ import { UnknownCommitError } from "../lib/threads/store.ts";
 import { authRoutes } from "./auth.ts";
 import { handleHandshake } from "./chat.ts";
 import type { ServerContext } from "../lib/server_context.ts";
-import { type ReadyEnv, requireReady, withServer } from "./context.ts";
+import { pathOf, type ReadyEnv, requireReady, withServer } from "./context.ts";
 import { docsRoutes } from "./docs/routes.ts";
 import { operationsRoutes } from "./operations.ts";
 import { pageRoutes } from "./page/page.ts";
@@ -36,7 +36,7 @@ const API_METHODS: readonly (readonly [string, string])[] = [
 
 /** Makes the application. `server` reaches every handler through its context. */
 export function createApp(server: ServerContext): Hono<ReadyEnv> {
-  const app = new Hono<ReadyEnv>();
+  const app = new Hono<ReadyEnv>({ getPath: pathOf });
   // In an application of its own: nothing may touch the response of an upgrade, and a handler
   // that is alone costs those who wait least.
   app.all("/ws", (c) => {
@@ -50,7 +50,7 @@ export function createApp(server: ServerContext): Hono<ReadyEnv> {
 
 /** Makes everything but the socket. */
 export function createHttpApp(server: ServerContext): Hono<ReadyEnv> {
-  const app = new Hono<ReadyEnv>();
+  const app = new Hono<ReadyEnv>({ getPath: pathOf });
   const { config, log } = server;
   app.use(withServer(server));
   app.use(secureHeaders({

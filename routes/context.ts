@@ -6,6 +6,7 @@
  */
 import type { Context, MiddlewareHandler } from "hono";
 import { routePath } from "hono/route";
+import { getPath } from "hono/utils/url";
 import { readBearer } from "../lib/auth/credentials.ts";
 import type { Principal } from "../lib/auth/principal.ts";
 import { challengeFor } from "../lib/auth/refusal.ts";
@@ -73,6 +74,16 @@ const HOST = /^[A-Za-z0-9._~%:[\]-]+$/;
 export function urlOf(request: Pick<Request, "url" | "headers">): URL | null {
   const host = request.headers.get("host");
   return host === null || HOST.test(host) ? URL.parse(request.url) : null;
+}
+
+/** Addresses in which Hono's router looks in vain for a path: `http:///ws`, which Deno 2.5 makes of an empty `Host`, and `http://host?x`. */
+const PATH_MISPLACED = /^https?:\/\/(?:(\/[^?#]*)|[^/?#]+(?:[?#]|$))/;
+
+/** The path by which a request is routed, `/` where its address has none. */
+export function pathOf(request: Request): string {
+  const misplaced = PATH_MISPLACED.exec(request.url);
+  const path = misplaced === null ? getPath(request) : misplaced[1];
+  return path || "/";
 }
 
 /**

@@ -223,3 +223,40 @@ Deno.test({
       assertEquals(tally.total, REQUEST_RUNS * LANES);
     }),
 });
+
+Deno.test({
+  ...needsServer(
+    "a server answers every method, target and Host that makes an address without a host or path",
+  ),
+  fn: () =>
+    Arena.run(async (arena) => {
+      const methods = ["GET", "HEAD", "POST", "OPTIONS", "CONNECT", "PRI"];
+      const targets = [
+        "/ws",
+        "/ws?jwt=",
+        "/",
+        "/api/threads",
+        "*",
+        "?x",
+        "a:80",
+        "http://e?",
+        "http:///ws",
+      ];
+      const hosts = ["Host: \r\n", "Host: a\r\n", "Host: ?\r\n", "Host: a/b\r\n", ""];
+      const codes = new Set<string>();
+      for (const method of methods) {
+        for (const target of targets) {
+          for (const host of hosts) {
+            const request = `${method} ${target} HTTP/1.1\r\n${host}Connection: close\r\n\r\n`;
+            using wire = await Wire.connect(arena.server.address);
+            await wire.send(request);
+            const answer = await wire.answer(request, { bodiless: method === "HEAD" });
+            assertRefusal(answer, arena, () => request);
+            codes.add(answer === "cut" ? answer : String(answer.status));
+          }
+        }
+      }
+      // Of the page, of a handshake and of the API: they were found.
+      for (const status of ["200", "405", "426"]) assert(codes.has(status), [...codes].join());
+    }),
+});

@@ -541,6 +541,9 @@ const mutations: fc.Arbitrary<Mutation> = fc.oneof(
       ...["/ws/", "//ws", "/ws/../metrics", "/%77s", "/ws%00", "/ws\u0000", "/WS", "*", "", "ws"],
       ...[
         "http://evil.example/ws",
+        "http://evil.example?ws",
+        "http:///ws",
+        "?ws",
         "/ws HTTP/9.9\r\nX: y",
         "/ws#token",
         `/ws?${"a".repeat(60_000)}`,
