@@ -33,7 +33,7 @@ export interface ThreadHead {
   /** The run that answers now. */
   readonly active: { readonly runId: string; readonly attempt: number } | null;
   /** Runs that wait behind it, first to run first. */
-  readonly queue: readonly string[];
+  readonly queue: readonly RunPlan[];
   /** The active run has been asked to end. */
   readonly cancelRequested: boolean;
   /** The newest user message, which `regenerate` answers again. */
@@ -46,15 +46,18 @@ export interface MessageRecord {
   readonly runId: string;
 }
 
-/** One run. Its version is the fence: whoever moved it last is the only one who may write the run. */
-export interface RunRecord {
+/** A run as it was asked for. One that waits is nothing more, and stands in its thread's head. */
+export interface RunPlan {
   readonly runId: string;
   readonly agent: string;
   /** Id and `seq` of the user message that it answers. */
   readonly replyTo: string;
   readonly replyToSeq: number;
+}
+
+/** One run that began, or ended. Its version is the fence: whoever moved it last is the only one who may write the run. */
+export interface RunRecord extends RunPlan {
   readonly state:
-    | { readonly kind: "queued" }
     | { readonly kind: "running"; readonly attempt: number; readonly startedSeq: number }
     | {
       readonly kind: "ended";

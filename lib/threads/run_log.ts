@@ -9,11 +9,11 @@ import { AppError } from "../errors.ts";
 import { MAX_QUEUED_RUNS } from "../limits.ts";
 import { Heads } from "./heads.ts";
 import { messageKey, runKey } from "./keys.ts";
-import type { ThreadRef, UserEntry } from "./records.ts";
+import type { RunPlan, RunRecord, ThreadRef, UserEntry } from "./records.ts";
 import { CANCELLED_WHILE_WAITING, type Change, change, idle, plan, RunSteps } from "./run_steps.ts";
 import type { Store } from "./store.ts";
 import { changeThread, type ThreadChange } from "./thread_change.ts";
-import type { RunPlan, ThreadEdit } from "./thread_edit.ts";
+import type { ThreadEdit } from "./thread_edit.ts";
 import type { Plan } from "./transaction.ts";
 
 /** A user's message on its way into the log. */
@@ -105,10 +105,10 @@ export class RunLog {
       { ref, what: `regenerate in ${ref.threadId}` },
       async (edit) => {
         if (!edit.exists) throw new AppError("NOT_FOUND");
-        const own = await this.#store.get(runKey(edit.thread, runId));
-        if (own.value !== null) {
-          const { state } = own.value;
-          const fromSeq = state.kind === "running" ? state.startedSeq : edit.head.headSeq + 1;
+        const own = await this.#find(edit, runId);
+        if (own !== null) {
+          const isRunning = own.state?.kind === "running";
+          const fromSeq = isRunning ? own.state.startedSeq : edit.head.headSeq + 1;
           return {
             done: { runId, ...await this.#steps.ownChange(edit, { runId, fromSeq, starts }) },
           };
@@ -120,8 +120,8 @@ export class RunLog {
         if (edit.head.active === null && !mayStart) throw tooManyRuns("Too many runs are active");
         if (edit.head.active !== null) assertRoom(edit, onBusy);
         const message = (await this.#store.get(messageKey(edit.thread, messageId))).value!;
-        const previous = (await this.#store.get(runKey(edit.thread, message.runId))).value!;
-        const run = { ...plan(previous), runId };
+        const previous = await this.#find(edit, message.runId);
+        const run = { ...plan(previous!), runId };
         const step = await this.#steps.startOrQueue(edit, run, onBusy);
         starts = step.claim !== null;
         return {
@@ -140,13 +140,11 @@ export class RunLog {
    */
   async cancel(ref: ThreadRef, runId: string): Promise<Change> {
     return await this.#change<Change>({ ref, what: `cancel run ${runId}` }, async (edit) => {
-      const run = edit.exists ? await this.#store.get(runKey(edit.thread, runId)) : null;
-      const record = run?.value;
-      if (!record) throw new AppError("NOT_FOUND");
-      if (record.state.kind === "ended") return { done: idle(edit) };
-      if (record.state.kind === "queued") {
-        edit.check(runKey(edit.thread, runId), run.version);
-        await edit.endRun(plan(record), CANCELLED_WHILE_WAITING);
+      const run = edit.exists ? await this.#find(edit, runId) : null;
+      if (run === null) throw new AppError("NOT_FOUND");
+      if (run.state?.kind === "ended") return { done: idle(edit) };
+      if (run.state === undefined) {
+        await edit.endRun(run, CANCELLED_WHILE_WAITING);
         const step = { claim: null, cancel: null };
         return { commit: edit.toCommit(), result: (version) => change(edit, step, version) };
       }
@@ -161,6 +159,15 @@ export class RunLog {
     plan: (edit: ThreadEdit) => Promise<Plan<R>>,
   ): Promise<R> {
     return changeThread({ store: this.#store, heads: this.#heads, ...change }, plan);
+  }
+
+  /** A run of the thread, without a state where it waits. */
+  async #find(
+    edit: ThreadEdit,
+    runId: string,
+  ): Promise<RunPlan & { readonly state?: RunRecord["state"] } | null> {
+    return edit.head.queue.find((waiting) => waiting.runId === runId) ??
+      (await this.#store.get(runKey(edit.thread, runId))).value;
   }
 
   async #findMessage(

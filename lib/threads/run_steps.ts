@@ -8,9 +8,9 @@ import type { OnBusy } from "../chat/protocol.ts";
 import { MAX_QUEUED_RUNS } from "../limits.ts";
 import { entryKey, leaseKey, runKey } from "./keys.ts";
 import { unpack } from "./pieces.ts";
-import type { RunRecord } from "./records.ts";
-import { put, type Store } from "./store.ts";
-import type { NumberedEntry, RunClaim, RunPlan, ThreadEdit, UnfencedClaim } from "./thread_edit.ts";
+import type { RunPlan } from "./records.ts";
+import type { Store } from "./store.ts";
+import type { NumberedEntry, RunClaim, ThreadEdit, UnfencedClaim } from "./thread_edit.ts";
 
 /** What a transaction did: the entries that it appended and the run that it started, if any. */
 export interface Change {
@@ -60,25 +60,19 @@ export class RunSteps {
       return { claim, cancel: null };
     }
     if (onBusy === "interrupt") {
-      for (const runId of edit.head.queue) {
-        const waiting = (await this.#store.get(runKey(edit.thread, runId))).value!;
-        await edit.endRun(plan(waiting), CANCELLED_WHILE_WAITING);
-      }
+      for (const waiting of edit.head.queue) await edit.endRun(waiting, CANCELLED_WHILE_WAITING);
       edit.head = { ...edit.head, cancelRequested: true };
     }
-    const queued: RunRecord = { ...run, state: { kind: "queued" } };
-    edit.write(put(runKey(edit.thread, run.runId), queued));
-    edit.head = { ...edit.head, queue: [...edit.head.queue, run.runId] };
+    edit.head = { ...edit.head, queue: [...edit.head.queue, run] };
     return { claim: null, cancel: onBusy === "interrupt" ? active.runId : null };
   }
 
   /** Starts the first run that waits, in the same change. */
   async startNext(edit: ThreadEdit): Promise<UnfencedClaim | null> {
-    const [runId, ...queue] = edit.head.queue;
-    if (runId === undefined) return null;
-    const record = (await this.#store.get(runKey(edit.thread, runId))).value!;
+    const [run, ...queue] = edit.head.queue;
+    if (run === undefined) return null;
     edit.head = { ...edit.head, queue };
-    return await edit.startRun(plan(record), { attempt: 1, owner: this.#instanceId });
+    return await edit.startRun(run, { attempt: 1, owner: this.#instanceId });
   }
 
   /**

@@ -19,7 +19,7 @@ import { pack } from "./pieces.ts";
 import type {
   AssistantEntry,
   Entry,
-  RunRecord,
+  RunPlan,
   ThreadHead,
   ThreadRef,
   UserEntry,
@@ -64,9 +64,6 @@ export type UnfencedClaim = Omit<RunClaim, "fence">;
 
 /** Characters of an entry that fit one value of the store, whatever they are. */
 const SURELY_ONE_PIECE = 20_000;
-
-/** A run that waits or is about to start. */
-export type RunPlan = Pick<RunRecord, "runId" | "agent" | "replyTo" | "replyToSeq">;
 
 /** The id of a run's assistant entry. */
 export function answerId(runId: string): string {
@@ -204,7 +201,8 @@ export class ThreadEdit {
       this.head = { ...this.head, active: null, cancelRequested: false };
       this.write(remove(leaseKey(this.thread)));
     } else {
-      this.head = { ...this.head, queue: this.head.queue.filter((queued) => queued !== runId) };
+      const queue = this.head.queue.filter((waiting) => waiting.runId !== runId);
+      this.head = { ...this.head, queue };
     }
   }
 

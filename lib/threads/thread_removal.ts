@@ -42,14 +42,13 @@ export class ThreadRemoval {
       if (deleted !== null && head?.generation !== deleted.generation) return { done: deleted };
       if (head === null) throw new AppError("NOT_FOUND");
       const thread = deleted = { ...ref, generation: head.generation };
-      const runs = head.active ? [head.active.runId, ...head.queue] : head.queue;
       const commit = {
         checks: [{ key: headKey(ref), version }],
         writes: [
           remove(headKey(ref)),
           remove(activityKey(ref, head.updatedAtMs)),
           remove(leaseKey(ref)),
-          ...runs.map((runId) => remove(runKey(thread, runId))),
+          ...(head.active ? [remove(runKey(thread, head.active.runId))] : []),
           put(trashKey(head.generation), thread),
         ],
       };

@@ -199,7 +199,9 @@ Deno.test("RunLog stores an interrupting message first, then ends all that is be
   const sent = await logs.send("now", { onBusy: "interrupt" });
   assertEquals([sent.cancel, sent.claim, sent.seq], [active.runId, null, 5]);
   const head = await logs.threads.head(THREAD);
-  assertEquals([head?.cancelRequested, head?.queue], [true, [sent.runId]]);
+  assertEquals([head?.cancelRequested, head?.queue.map(({ runId }) => runId)], [true, [
+    sent.runId,
+  ]]);
   const ended = await logs.finish(active, "half an ans", "cancelled");
   assertEquals(ended?.claim?.runId, sent.runId);
   assertEquals((await logs.threads.head(THREAD))?.cancelRequested, false);
@@ -226,7 +228,8 @@ Deno.test("RunLog takes an interrupt where the queue is full, and leaves it alon
   for (let at = 0; at < 10; at++) await logs.send(`q${at}`);
   const sent = await logs.send("now", { onBusy: "interrupt", mayStart: false });
   const second = await logs.send("later", { onBusy: "interrupt" });
-  assertEquals((await logs.threads.head(THREAD))?.queue, [second.runId]);
+  const head = await logs.threads.head(THREAD);
+  assertEquals(head?.queue.map(({ runId }) => runId), [second.runId]);
   const entries = await logs.entries();
   const cancelled = entries.filter((entry) =>
     entry.kind === "message" && entry.role === "assistant" && entry.outcome === "cancelled"
@@ -267,6 +270,19 @@ Deno.test("RunLog regenerates beside an active run as a message would", async ()
   const interrupting = await regenerate("interrupt");
   assertEquals([interrupting.claim, interrupting.cancel], [null, active.runId]);
   assertEquals((await logs.finish(active))?.claim?.runId, interrupting.runId);
+});
+
+Deno.test("RunLog regenerates the answer to a message whose run still waits", async () => {
+  using opened = await memoryStore();
+  const logs = new Logs(opened.store, "one");
+  const active = await logs.start("a");
+  const waiting = await logs.send("b", { agent: "other" });
+  const again = await logs.runs.regenerate(THREAD, { onBusy: "queue", mayStart: true });
+  const first = (await logs.finish(active))!.claim!;
+  assertEquals([first.runId, first.replyTo, first.agent], [waiting.runId, "b", "other"]);
+  const second = (await logs.finish(first))!.claim!;
+  assertEquals([second.runId, second.replyTo, second.agent], [again.runId, "b", "other"]);
+  assertEquals([second.replyToSeq, second.attempt], [waiting.seq, 1]);
 });
 
 Deno.test("RunLog regenerates nothing where there is no thread, no message or no room", async () => {
