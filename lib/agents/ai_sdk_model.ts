@@ -121,6 +121,8 @@ export async function createAiSdkModel(options: AiSdkModelOptions): Promise<Answ
       prepareStep: ({ stepNumber }) =>
         stepNumber > 0 && stepNumber === agent.maxSteps - 1 ? { toolChoice: "none" } : {},
       maxRetries: 0,
+      // Traced here, without anybody's words; the SDK's own costs as much as all else that it does.
+      telemetry: { isEnabled: false },
       abortSignal: signal,
       onLanguageModelCallEnd: ({ content }) => answer.called(content),
       onToolExecutionEnd: ({ toolOutput }) => answer.ran(toolOutput),
