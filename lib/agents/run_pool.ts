@@ -213,6 +213,7 @@ export class RunPool {
     try {
       await bell.follow(thread);
     } catch (error) {
+      // It is followed later, and looked at then.
       if (!isPassing(error)) throw error;
     }
     if (!hasHeard) this.#parts.events.onHeard(thread);

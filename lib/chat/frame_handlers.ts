@@ -154,6 +154,9 @@ export class FrameHandlers {
 
   #assertRoom(): void {
     if (this.#open.size < MAX_OPEN_THREADS) return;
+    // Those of threads that were deleted have ended by themselves.
+    for (const [threadId, { isClosed }] of this.#open) if (isClosed) this.#open.delete(threadId);
+    if (this.#open.size < MAX_OPEN_THREADS) return;
     const detail = `At most ${MAX_OPEN_THREADS} threads are open on one socket`;
     throw new AppError("INVALID_REQUEST", { detail });
   }

@@ -5,6 +5,7 @@
  * @module
  */
 import { delay } from "@std/async/delay";
+import { AppError } from "../errors.ts";
 import type { FanOut, RunAttempt, Topic, TopicListener } from "./fan_out.ts";
 import { frameful } from "./frameful.ts";
 import {
@@ -113,8 +114,8 @@ export class Subscription implements TopicListener {
     try {
       await this.#reader.follow(this.#topic);
     } catch {
-      // The store is lost; when it is back, the log is read all the same.
-      await delay(RETRY_MS);
+      // The store is lost. Once it is back and this is followed, a poke says so.
+      return;
     }
     if (!this.isClosed) this.onPoke();
   }
@@ -147,6 +148,7 @@ export class Subscription implements TopicListener {
       } catch (error) {
         if (this.isClosed) return;
         await this.#outlet.drained();
+        if (isDeleted(error)) return this.close();
         if (!isRetryable(error)) throw error;
         this.#moved = true;
         await delay(RETRY_MS);
@@ -219,6 +221,10 @@ function isAnswer(entry: Entry): entry is AssistantEntry {
 
 function isSame<A extends RunAttempt>(a: A | null, b: RunAttempt): a is A {
   return a !== null && a.runId === b.runId && a.attempt === b.attempt;
+}
+
+function isDeleted(error: unknown): boolean {
+  return error instanceof AppError && error.code === "NOT_FOUND";
 }
 
 function isRetryable(error: unknown): boolean {

@@ -8,16 +8,27 @@ import type { Entry, RunPosition } from "./protocol.ts";
 
 /** Where the log is read from. */
 export interface TopicReader {
-  /** Makes changes by other instances heard, as pokes, from the moment this resolves. */
+  /**
+   * Makes changes by other instances heard, as pokes, from the moment this resolves. Where it
+   * rejects, that moment comes later, with a poke, unless `unfollow` comes first.
+   */
   follow(topic: Topic): Promise<void>;
   /** Ends one `follow`. */
   unfollow(topic: Topic): void;
-  /** Some entries in order, from the one behind `afterSeq`; `more` where others follow. */
+  /**
+   * Some entries in order, from the one behind `afterSeq`; `more` where others follow.
+   *
+   * @throws {AppError} `NOT_FOUND` where the thread is removed meanwhile, `STORE_UNAVAILABLE`
+   */
   entries(topic: Topic, afterSeq: number): Promise<{
     readonly entries: readonly { readonly seq: number; readonly entry: Entry }[];
     readonly more: boolean;
   }>;
-  /** Stored chunks of an attempt from `fromIndex` on, each JSON, without a gap. */
+  /**
+   * Stored chunks of an attempt from `fromIndex` on, each JSON, without a gap.
+   *
+   * @throws {AppError} as {@linkcode entries}.
+   */
   chunks(topic: Topic, run: RunAttempt, fromIndex: number): Promise<readonly string[]>;
 }
 

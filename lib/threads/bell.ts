@@ -7,11 +7,12 @@
  * @module
  */
 import { delay } from "@std/async/delay";
-import { HEARTBEAT_MS, Instances } from "./instances.ts";
-import { bellKey, followerKey, type Incarnation, instanceKey, nameOf, notePrefix } from "./keys.ts";
+import { FollowedThreads } from "./followed.ts";
+import { DEAD_AFTER_MS, HEARTBEAT_MS, Instances } from "./instances.ts";
+import { bellKey, type Incarnation, instanceKey, notePrefix } from "./keys.ts";
 import type { NoteRecord } from "./records.ts";
 import { type Ring, Ringer } from "./ringer.ts";
-import { put, remove, type Store, type Write } from "./store.ts";
+import { remove, type Store } from "./store.ts";
 
 export type { Ring } from "./ringer.ts";
 
@@ -32,26 +33,22 @@ const RING_GAP_MS = 20;
 /** Notes taken at once. */
 const MAX_NOTES = 500;
 
-/** A thread that sockets or a run of this instance follow. */
-interface Followed {
-  readonly thread: Incarnation;
-  count: number;
-  /** Settles when other instances can see it. */
-  stored: Promise<unknown> | null;
-  /** When that was, on the monotonic clock. */
-  heardSinceMs: number;
-}
+/** Rows that are removed at the end: what fits one commit. Whoever looks next removes the rest. */
+const MAX_REMOVALS = 900;
+
+/** Silence after which others may have taken this instance for dead, milliseconds: half of what they wait. */
+const MISSED_AFTER_MS = DEAD_AFTER_MS / 2;
 
 /** Follows threads and tells of changes, on behalf of one instance. */
 export class Bell {
   readonly #store: Store;
   readonly #instanceId: string;
   readonly #instances: Instances;
-  readonly #followed = new Map<string, Followed>();
+  readonly #followed: FollowedThreads;
   readonly #ringer: Ringer;
   #isTelling = false;
   readonly #stop = new AbortController();
-  readonly #tasks = new Set<Promise<void>>();
+  readonly #tasks = new Set<Promise<unknown>>();
   #events: BellEvents | null = null;
 
   /** Works through `store`, which stays its opener's. Silent until {@linkcode start}. */
@@ -59,7 +56,8 @@ export class Bell {
     this.#store = store;
     this.#instanceId = instanceId;
     const instances = this.#instances = new Instances(store, instanceId);
-    const isFollowed = (thread: Incarnation): boolean => this.#isFollowed(thread);
+    const followed = this.#followed = new FollowedThreads({ store, instanceId, instances });
+    const isFollowed = (thread: Incarnation): boolean => followed.has(thread);
     this.#ringer = new Ringer({ store, instanceId, instances, isFollowed });
   }
 
@@ -73,45 +71,27 @@ export class Bell {
 
   /**
    * Makes changes to a thread heard from the moment this resolves; whoever reads
-   * the log after that misses nothing. Counted: as many {@linkcode unfollow} end it.
+   * the log after that misses nothing. Counted: as many {@linkcode unfollow} end it. Where it fails
+   * it counts all the same: it is tried again, and what was missed until then is told as a ring.
    *
    * @throws {AppError} `STORE_UNAVAILABLE`
-   * @throws {UnknownCommitError} where nobody can tell: following again is harmless.
+   * @throws {UnknownCommitError} where nobody can tell.
    */
-  async follow(thread: Incarnation): Promise<void> {
-    const name = nameOf(thread);
-    const followed = this.#followed.get(name) ?? {
-      thread,
-      count: 0,
-      stored: null,
-      heardSinceMs: Infinity,
-    };
-    followed.count++;
-    this.#followed.set(name, followed);
-    const stored = followed.stored ??= this.#storeFollower(thread);
-    try {
-      await stored;
-    } catch (error) {
-      if (followed.stored === stored) followed.stored = null;
-      throw error;
-    }
-    followed.heardSinceMs = Math.min(followed.heardSinceMs, performance.now());
+  follow(thread: Incarnation): Promise<void> {
+    return this.#followed.add(thread);
   }
 
   /** Whether other instances' changes to a thread have been heard for so many milliseconds. */
   hasHeardFor(thread: Incarnation, ms: number): boolean {
-    const sinceMs = this.#followed.get(nameOf(thread))?.heardSinceMs ?? Infinity;
-    return sinceMs + ms <= performance.now();
+    return this.#followed.isShownFor(thread, ms);
   }
 
   /** Ends one {@linkcode follow}. */
   unfollow(thread: Incarnation): void {
-    const name = nameOf(thread);
-    const followed = this.#followed.get(name);
-    if (followed === undefined || --followed.count > 0) return;
-    this.#followed.delete(name);
+    const hide = this.#followed.remove(thread);
+    if (hide === null) return;
     this.#ringer.forget(thread);
-    if (!this.#stop.signal.aborted) this.#task(this.#forget(followed));
+    if (!this.#stop.signal.aborted) this.#task(this.#quietly(hide));
   }
 
   /** Tells the other followers of a change that is stored already. Changes in a row are told as one. */
@@ -126,34 +106,34 @@ export class Bell {
   async stop(): Promise<void> {
     if (this.#stop.signal.aborted) return;
     this.#stop.abort();
-    const writes: Write[] = [...this.#followed.values()].slice(0, 900)
-      .map(({ thread }) => remove(followerKey(thread, this.#instanceId)));
+    const writes = await this.#followed.settle(MAX_REMOVALS);
     writes.push(remove(instanceKey(this.#instanceId)), remove(bellKey(this.#instanceId)));
-    await Promise.allSettled([...this.#followed.values()].map(({ stored }) => stored));
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);
     await this.#quietly(() => this.#store.commit({ checks: [], writes }));
   }
 
   async #tellUntilQuiet(): Promise<void> {
     while (this.#ringer.isRung) {
-      await this.#quietly(() => this.#ringer.tell());
-      await this.#pause(RING_GAP_MS);
+      const isTold = await this.#quietly(() => this.#ringer.tell());
+      if (!isTold && this.#stop.signal.aborted) break;
+      await this.#pause(isTold ? RING_GAP_MS : LOOK_MS);
     }
     this.#isTelling = false;
   }
 
-  /** Counts as living first: whoever finds no other living instance looks for no followers. */
-  async #storeFollower(thread: Incarnation): Promise<void> {
-    await this.#instances.register();
-    const write = put(followerKey(thread, this.#instanceId), true as const);
-    await this.#store.commit({ checks: [], writes: [write], mayLinger: true });
-  }
-
   async #beat(): Promise<void> {
     await this.#quietly(() => this.#instances.register());
+    let signMs = Date.now();
     while (!this.#stop.signal.aborted) {
       await this.#pause(HEARTBEAT_MS);
-      if (!this.#stop.signal.aborted) await this.#quietly(() => this.#instances.giveSign());
+      if (this.#stop.signal.aborted) return;
+      if (!await this.#quietly(() => this.#instances.giveSign())) continue;
+      const silentMs = Date.now() - signMs;
+      signMs = Date.now();
+      if (silentMs < MISSED_AFTER_MS) continue;
+      // Taken for dead, it was removed from those who follow.
+      this.#followed.distrust();
+      await this.#followAgain();
     }
   }
 
@@ -173,6 +153,7 @@ export class Bell {
     while (!this.#stop.signal.aborted) {
       await this.#pause(LOOK_MS);
       await this.#quietly(() => this.#takeNotes());
+      if (!this.#stop.signal.aborted) await this.#followAgain();
     }
   }
 
@@ -180,33 +161,29 @@ export class Bell {
     const prefix = notePrefix(this.#instanceId);
     const rows = await this.#store.list<NoteRecord>({ prefix, limit: MAX_NOTES });
     if (rows.length === 0) return;
-    // Removed before they are acted on: a newer note of the same name is covered by the look itself.
-    await this.#store.commit({ checks: [], writes: rows.map(({ key }) => remove(key)) });
-    for (const { key, value } of rows) this.#events?.onRing(value!, key.at(-1) as Ring);
+    try {
+      // Removed before they are acted on: a newer note of the same name is covered by the look itself.
+      await this.#store.commit({ checks: [], writes: rows.map(({ key }) => remove(key)) });
+    } finally {
+      // Where nobody can tell whether they are gone, too.
+      for (const { key, value } of rows) this.#events?.onRing(value!, key.at(-1) as Ring);
+    }
   }
 
-  async #forget({ thread, stored }: Followed): Promise<void> {
-    // What is stored behind its removal would stay.
-    await stored?.catch(() => {});
-    if (this.#isFollowed(thread)) return;
-    await this.#quietly(async () => {
-      const write = remove(followerKey(thread, this.#instanceId));
-      await this.#store.commit({ checks: [], writes: [write], mayLinger: true });
-      // Followed anew meanwhile: the removal may have come after.
-      if (this.#isFollowed(thread)) await this.#storeFollower(thread);
-    });
+  async #followAgain(): Promise<void> {
+    await this.#quietly(() =>
+      this.#followed.showAgain((thread) => this.#events?.onRing(thread, "moved"))
+    );
   }
 
-  #isFollowed(thread: Incarnation): boolean {
-    return this.#followed.has(nameOf(thread));
-  }
-
-  /** A store that is lost comes back, and the next look finds what was missed. */
-  async #quietly(work: () => Promise<unknown>): Promise<void> {
+  /** A store that is lost comes back, and the next look finds what was missed. False where `work` failed. */
+  async #quietly(work: () => Promise<unknown>): Promise<boolean> {
     try {
       await work();
+      return true;
     } catch (error) {
       if (!this.#stop.signal.aborted && this.#store.available) this.#events?.onFault(error);
+      return false;
     }
   }
 
@@ -214,7 +191,7 @@ export class Bell {
     await delay(ms, { signal: this.#stop.signal }).catch(() => {});
   }
 
-  #task(work: Promise<void>): void {
+  #task(work: Promise<unknown>): void {
     this.#tasks.add(work);
     void work.finally(() => this.#tasks.delete(work));
   }

@@ -9,6 +9,7 @@ import { pack, unpack } from "./pieces.ts";
 import type { LeaseRecord } from "./records.ts";
 import { type Check, put, remove, type Store, type Write } from "./store.ts";
 import { LEASE_MS, type RunClaim } from "./thread_edit.ts";
+import { VanishedError } from "./vanished.ts";
 
 /** One attempt of a run. */
 export interface AttemptRef {
@@ -37,14 +38,17 @@ export interface ChunkBatch {
  * at once.
  *
  * @throws {AppError} `STORE_UNAVAILABLE`
+ * @throws {VanishedError} where the batch has pieces, and the run is another's now.
  */
 export async function batchWrite(
   store: Store,
-  { thread, runId, attempt }: AttemptRef,
+  claim: RunClaim,
   { index, chunks }: ChunkBatch,
 ): Promise<Write> {
+  const { thread, runId, attempt } = claim;
   const json = `[${chunks.join(",")}]`;
-  const value = await pack(store, { thread, json, expireInMs: CHUNKS_EXPIRE_MS });
+  const expireInMs = CHUNKS_EXPIRE_MS;
+  const value = await pack(store, { thread, json, check: fence(claim), expireInMs });
   const key = chunkKey(thread, { runId, attempt, index });
   return put(key, value, { expireInMs: CHUNKS_EXPIRE_MS });
 }
@@ -66,8 +70,13 @@ export class ChunkLog {
    * @throws {UnknownCommitError} where nobody can tell: repeat it.
    */
   async save(claim: RunClaim, index: number, chunks: readonly string[]): Promise<boolean> {
-    const writes = [await batchWrite(this.#store, claim, { index, chunks })];
-    return await this.#store.commit({ checks: [fence(claim)], writes, mayLinger: true }) !== null;
+    try {
+      const writes = [await batchWrite(this.#store, claim, { index, chunks })];
+      return await this.#store.commit({ checks: [fence(claim)], writes, mayLinger: true }) !== null;
+    } catch (error) {
+      if (error instanceof VanishedError) return false;
+      throw error;
+    }
   }
 
   /**
@@ -75,6 +84,7 @@ export class ChunkLog {
    * without a gap; what is stored later is not among them.
    *
    * @throws {AppError} `STORE_UNAVAILABLE`
+   * @throws {VanishedError} where the thread is being removed.
    */
   async read({ thread, runId, attempt }: AttemptRef, fromIndex: number): Promise<string[]> {
     const prefix = chunkPrefix(thread, runId, attempt);

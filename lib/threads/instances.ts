@@ -10,7 +10,7 @@ import { put, type Store } from "./store.ts";
 export const HEARTBEAT_MS = 10_000;
 
 /** Silence after which an instance counts as dead, milliseconds. */
-const DEAD_AFTER_MS = 60_000;
+export const DEAD_AFTER_MS = 60_000;
 
 /** Instances that are looked at to find another one that lives. */
 const MAX_INSTANCES = 100;
@@ -19,7 +19,8 @@ const MAX_INSTANCES = 100;
 export class Instances {
   readonly #store: Store;
   readonly #instanceId: string;
-  readonly #known = new Map<string, { readonly alive: boolean; readonly untilMs: number }>();
+  /** Until when each counts as living without another look, milliseconds since the epoch. */
+  readonly #aliveUntilMs = new Map<string, number>();
   #registered: Promise<void> | null = null;
   #hasPeersUntilMs = 0;
 
@@ -57,17 +58,18 @@ export class Instances {
   }
 
   /**
-   * Whether an instance lives, as of the last heartbeat.
+   * Whether an instance lives. That it does not is true now, that it does was true a heartbeat ago
+   * at most.
    *
    * @throws {AppError} `STORE_UNAVAILABLE`
    */
   async isAlive(instanceId: string): Promise<boolean> {
-    const known = this.#known.get(instanceId);
-    if (known !== undefined && known.untilMs > Date.now()) return known.alive;
+    if ((this.#aliveUntilMs.get(instanceId) ?? 0) > Date.now()) return true;
     const { value } = await this.#store.get(instanceKey(instanceId));
-    const alive = isRecent(value);
-    this.#known.set(instanceId, { alive, untilMs: Date.now() + HEARTBEAT_MS });
-    return alive;
+    const isAlive = isRecent(value);
+    if (isAlive) this.#aliveUntilMs.set(instanceId, Date.now() + HEARTBEAT_MS);
+    else this.#aliveUntilMs.delete(instanceId);
+    return isAlive;
   }
 
   /**

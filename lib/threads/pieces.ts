@@ -7,7 +7,8 @@
  */
 import { blobPrefix, type Incarnation } from "./keys.ts";
 import type { Packed } from "./records.ts";
-import { put, type Store, type Write } from "./store.ts";
+import { type Check, put, type Store, type Write } from "./store.ts";
+import { VanishedError } from "./vanished.ts";
 
 /** Bytes under one key: Deno KV takes 65,536, its own serialisation included. */
 const PIECE_BYTES = 60_000;
@@ -23,12 +24,19 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
  * new name: they are nobody's until the returned value is committed, and go
  * with their thread if it never is.
  *
- * @param expireInMs Lets the pieces vanish by themselves after so many milliseconds.
+ * @param options.check Says that the thread is there: behind its removal nobody would remove them.
+ * @param options.expireInMs Lets the pieces vanish by themselves after so many milliseconds.
  * @throws {AppError} `STORE_UNAVAILABLE`
+ * @throws {VanishedError} where `check` does not hold.
  */
 export async function pack(
   store: Store,
-  { thread, json, expireInMs }: { thread: Incarnation; json: string; expireInMs?: number },
+  { thread, json, check, expireInMs }: {
+    thread: Incarnation;
+    json: string;
+    check: Check;
+    expireInMs?: number;
+  },
 ): Promise<Packed> {
   const bytes = encoder.encode(json);
   if (bytes.length <= PIECE_BYTES) return bytes;
@@ -41,7 +49,10 @@ export async function pack(
     writes.push(put(key, piece, expireInMs === undefined ? {} : { expireInMs }));
   }
   for (let from = 0; from < writes.length; from += PIECES_PER_COMMIT) {
-    await store.commit({ checks: [], writes: writes.slice(from, from + PIECES_PER_COMMIT) });
+    const some = writes.slice(from, from + PIECES_PER_COMMIT);
+    if (await store.commit({ checks: [check], writes: some }) === null) {
+      throw new VanishedError(`Cannot store blob ${blobId}: its thread has moved on`);
+    }
   }
   return { blobId, pieces: writes.length };
 }
@@ -50,7 +61,7 @@ export async function pack(
  * The JSON of a packed value.
  *
  * @throws {AppError} `STORE_UNAVAILABLE`
- * @throws {Error} where a piece is missing, as while its thread is being removed.
+ * @throws {VanishedError} where a piece is missing, as while its thread is being removed.
  */
 export async function unpack(
   store: Store,
@@ -60,7 +71,9 @@ export async function unpack(
   const { blobId, pieces } = packed;
   const rows = await store.list({ prefix: blobPrefix(thread, blobId), limit: pieces });
   if (rows.length < pieces) {
-    throw new Error(`Cannot read blob ${blobId}: ${rows.length} of ${pieces} pieces are there`);
+    throw new VanishedError(
+      `Cannot read blob ${blobId}: ${rows.length} of ${pieces} pieces are there`,
+    );
   }
   const whole = new Uint8Array(rows.reduce((length, row) => length + row.value!.length, 0));
   let at = 0;

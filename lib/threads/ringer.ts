@@ -5,8 +5,8 @@
  * @module
  */
 import type { Instances } from "./instances.ts";
-import { bellKey, followerKey, followerPrefix, type Incarnation, nameOf, noteKey } from "./keys.ts";
-import { put, remove, type Store, type Write } from "./store.ts";
+import { bellKey, followerPrefix, type Incarnation, nameOf, noteKey } from "./keys.ts";
+import { put, remove, type Store, type Stored, type Write } from "./store.ts";
 
 /** What a note tells: the thread's log moved, or its run was given up for others. */
 export type Ring = "moved" | "released";
@@ -33,6 +33,15 @@ const WRITES_PER_COMMIT = 50;
 interface Rung {
   readonly thread: Incarnation;
   readonly ring: Ring;
+}
+
+/** What one telling writes, to be filled. */
+interface Notes {
+  readonly writes: Write[];
+  /** Instances that are to look. */
+  readonly bells: Set<string>;
+  /** Followers that are to be removed. */
+  readonly dead: Stored<true>[];
 }
 
 /** Rings on behalf of one instance. */
@@ -65,8 +74,9 @@ export class Ringer {
   }
 
   /**
-   * Tells of all that was put on the list so far. Whoever follows a thread counts as living before,
-   * and reads the log after: where nobody else lives now, nobody else has missed what was stored.
+   * Tells of all that was put on the list so far; where that fails, it stays there. Whoever follows a
+   * thread counts as living before, and reads the log after: where nobody else lives now, nobody else
+   * has missed what was stored.
    *
    * @throws {AppError} `STORE_UNAVAILABLE`
    * @throws {UnknownCommitError} where nobody can tell.
@@ -74,6 +84,16 @@ export class Ringer {
   async tell(): Promise<void> {
     const rung = [...this.#rung.values()];
     this.#rung.clear();
+    try {
+      await this.#tellAll(rung);
+    } catch (error) {
+      // To be told once more than needed is harmless.
+      for (const { thread, ring } of rung) this.add(thread, ring);
+      throw error;
+    }
+  }
+
+  async #tellAll(rung: readonly Rung[]): Promise<void> {
     const unseen = rung.filter(({ thread }) => !this.#looked.has(nameOf(thread)));
     const isAlone = unseen.length < rung.length && !(await this.#parts.instances.hasPeers());
     const toTell = isAlone ? unseen : rung;
@@ -85,26 +105,31 @@ export class Ringer {
   async #tell(rung: readonly Rung[]): Promise<void> {
     const writes: Write[] = [];
     const bells = new Set<string>();
-    await Promise.all(rung.map((one) => this.#write(one, writes, bells)));
+    const dead: Stored<true>[] = [];
+    await Promise.all(rung.map((one) => this.#write(one, { writes, bells, dead })));
     // The bells are last: whoever hears one finds its notes.
     for (const instanceId of bells) writes.push(put(bellKey(instanceId), crypto.randomUUID()));
     for (let from = 0; from < writes.length; from += WRITES_PER_COMMIT) {
       const slice = writes.slice(from, from + WRITES_PER_COMMIT);
       await this.#parts.store.commit({ checks: [], writes: slice });
     }
+    // One that has come back meanwhile, and follows anew, stays.
+    for (const { key, version } of dead) {
+      await this.#parts.store.commit({ checks: [{ key, version }], writes: [remove(key)] });
+    }
   }
 
-  /** A note to each other follower of a thread; those that died are removed. */
-  async #write({ thread, ring }: Rung, writes: Write[], bells: Set<string>): Promise<void> {
+  /** A note to each other follower of a thread, but for those that died. */
+  async #write({ thread, ring }: Rung, { writes, bells, dead }: Notes): Promise<void> {
     const { store, instanceId, instances, isFollowed } = this.#parts;
     const rows = await store.list({ prefix: followerPrefix(thread), limit: MAX_FOLLOWERS });
-    for (const { key } of rows) {
-      const follower = key.at(-1) as string;
+    for (const row of rows) {
+      const follower = row.key.at(-1) as string;
       if (follower === instanceId) continue;
       if (await instances.isAlive(follower)) {
         writes.push(put(noteKey(follower, thread, ring), thread));
         bells.add(follower);
-      } else writes.push(remove(followerKey(thread, follower)));
+      } else dead.push(row);
     }
     if (isFollowed(thread)) this.#looked.add(nameOf(thread));
   }

@@ -14,6 +14,7 @@ import type { Store, Stored } from "./store.ts";
 import { changeThread, type ThreadChange } from "./thread_change.ts";
 import { LEASE_MS, type RunClaim, type ThreadEdit, type UnfencedClaim } from "./thread_edit.ts";
 import type { Plan } from "./transaction.ts";
+import { present } from "./vanished.ts";
 
 /** How a run ended, as its owner reports it. */
 export type Answer = Pick<AssistantEntry, "parts" | "outcome" | "error"> & { chunkCount: number };
@@ -115,7 +116,7 @@ export class RunEnds {
           runKey(edit.thread, active.runId),
           leaseKey(ref),
         ]);
-        const record = run.value!;
+        const record = present(run);
         const held = holder(lease);
         if (held !== null) return { done: { kind: "held", ...held } };
         edit.check(runKey(edit.thread, active.runId), run.version);

@@ -15,6 +15,7 @@ import type { Store } from "./store.ts";
 import { changeThread, type ThreadChange } from "./thread_change.ts";
 import type { ThreadEdit } from "./thread_edit.ts";
 import type { Plan } from "./transaction.ts";
+import { present, VanishedError } from "./vanished.ts";
 
 /** A user's message on its way into the log. */
 export interface NewMessage {
@@ -119,9 +120,10 @@ export class RunLog {
         }
         if (edit.head.active === null && !mayStart) throw tooManyRuns("Too many runs are active");
         if (edit.head.active !== null) assertRoom(edit, onBusy);
-        const message = (await this.#store.get(messageKey(edit.thread, messageId))).value!;
+        const message = present(await this.#store.get(messageKey(edit.thread, messageId)));
         const previous = await this.#find(edit, message.runId);
-        const run = { ...plan(previous!), runId };
+        if (previous === null) throw new VanishedError(`Cannot find run ${message.runId}`);
+        const run = { ...plan(previous), runId };
         const step = await this.#steps.startOrQueue(edit, run, onBusy);
         starts = step.claim !== null;
         return {
@@ -148,7 +150,9 @@ export class RunLog {
         const step = { claim: null, cancel: null };
         return { commit: edit.toCommit(), result: (version) => change(edit, step, version) };
       }
-      if (edit.head.cancelRequested) return { done: { ...idle(edit), cancel: runId } };
+      // Of another run, where this one started after the head was read: then the commit does not hold.
+      const isAsked = edit.head.cancelRequested && edit.head.active?.runId === runId;
+      if (isAsked) return { done: { ...idle(edit), cancel: runId } };
       edit.head = { ...edit.head, cancelRequested: true };
       return { commit: edit.toCommit(), result: () => ({ ...idle(edit), cancel: runId }) };
     });

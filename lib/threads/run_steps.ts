@@ -11,6 +11,7 @@ import { unpack } from "./pieces.ts";
 import type { RunPlan } from "./records.ts";
 import type { Store } from "./store.ts";
 import type { NumberedEntry, RunClaim, ThreadEdit, UnfencedClaim } from "./thread_edit.ts";
+import { present } from "./vanished.ts";
 
 /** What a transaction did: the entries that it appended and the run that it started, if any. */
 export interface Change {
@@ -124,12 +125,16 @@ export class RunSteps {
     };
   }
 
-  /** Reads the entries from `seq` on. */
+  /**
+   * Reads the entries from `seq` on.
+   *
+   * @throws {VanishedError} where the thread is being removed.
+   */
   async entriesFrom(edit: ThreadEdit, seq: number, limit = 2): Promise<NumberedEntry[]> {
     const entries: NumberedEntry[] = [];
     for (let at = seq; at < seq + limit && at <= edit.head.headSeq; at++) {
-      const { value } = await this.#store.get(entryKey(edit.thread, at));
-      const json = await unpack(this.#store, { thread: edit.thread, packed: value! });
+      const packed = present(await this.#store.get(entryKey(edit.thread, at)));
+      const json = await unpack(this.#store, { thread: edit.thread, packed });
       entries.push({ seq: at, entry: JSON.parse(json) });
     }
     return entries;

@@ -135,8 +135,8 @@ export class ThreadEdit {
   /**
    * Gives `entry` the next number. A large one's pieces are stored at once.
    *
-   * @throws {Error} Where there may be pieces on a head that was recalled: the thread may be gone
-   * already, and nothing would ever remove them.
+   * @throws {Error} Where there may be pieces on a head that was recalled: it may be outdated.
+   * @throws {VanishedError} Where there are pieces, and the head is no longer as it was read.
    */
   async append(entry: Entry): Promise<number> {
     const seq = this.head.headSeq + 1;
@@ -144,7 +144,7 @@ export class ThreadEdit {
     if (this.isRecalled && json.length > SURELY_ONE_PIECE) {
       throw new Error("Cannot store pieces on a recalled head");
     }
-    const packed = await pack(this.#store, { thread: this.thread, json });
+    const packed = await pack(this.#store, { thread: this.thread, json, check: this.#checks[0]! });
     this.#writes.push(put(entryKey(this.thread, seq), packed));
     this.#appended.push({ seq, entry, characters: json.length });
     this.head = { ...this.head, headSeq: seq, updatedAtMs: this.#nowMs };

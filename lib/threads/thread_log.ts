@@ -20,6 +20,7 @@ import { put, type Store, type Stored } from "./store.ts";
 import { type SizedEntry, Tails, withoutSize } from "./tails.ts";
 import { type NumberedEntry, ThreadEdit } from "./thread_edit.ts";
 import { transact } from "./transaction.ts";
+import { VanishedError, whileThere } from "./vanished.ts";
 
 export type { Thread, ThreadPage } from "../http/threads.ts";
 
@@ -133,22 +134,27 @@ export class ThreadLog {
    * Reads entries in order, from the one behind `afterSeq`: `limit` at most, and
    * about 1 MB. `more` says that others may follow.
    *
-   * @throws {AppError} `STORE_UNAVAILABLE`
+   * @throws {AppError} `NOT_FOUND` where the thread is removed meanwhile, `STORE_UNAVAILABLE`
    */
   async entries(
     thread: Incarnation,
     { afterSeq, limit }: { afterSeq: number; limit: number },
   ): Promise<{ entries: NumberedEntry[]; more: boolean }> {
     const prefix = entryPrefix(thread);
-    const rows = await this.#store.list({ prefix, start: entryKey(thread, afterSeq + 1), limit });
-    const entries = (await this.#unpack(thread, rows)).map(withoutSize);
-    return { entries, more: entries.length < rows.length || rows.length === limit };
+    return await whileThere(this.#store, thread, async () => {
+      const rows = await this.#store.list({ prefix, start: entryKey(thread, afterSeq + 1), limit });
+      // Whoever removes a thread begins with its oldest entries.
+      const isWhole = rows.every(({ key }, at) => key.at(-1) === afterSeq + 1 + at);
+      if (!isWhole) throw new VanishedError(`Cannot find the entry behind ${afterSeq}`);
+      const entries = (await this.#unpack(thread, rows)).map(withoutSize);
+      return { entries, more: entries.length < rows.length || rows.length === limit };
+    });
   }
 
   /**
    * Reads the newest entries up to `throughSeq`, newest first: `limit` at most, and about 1 MB.
    *
-   * @throws {AppError} `STORE_UNAVAILABLE`
+   * @throws {AppError} `NOT_FOUND` where the thread is removed meanwhile, `STORE_UNAVAILABLE`
    */
   async newestEntries(
     thread: Incarnation,
@@ -161,7 +167,7 @@ export class ThreadLog {
    * The newest entries up to `throughSeq`, in order: `limit` at most, and about 1 MB. Those that
    * this instance wrote or read last it need not read.
    *
-   * @throws {AppError} `STORE_UNAVAILABLE`
+   * @throws {AppError} `NOT_FOUND` where the thread is removed meanwhile, `STORE_UNAVAILABLE`
    */
   async conversation(
     thread: Incarnation,
@@ -180,9 +186,11 @@ export class ThreadLog {
   ): Promise<SizedEntry[]> {
     const end = entryKey(thread, throughSeq + 1);
     const prefix = entryPrefix(thread);
-    return await this.#unpack(
+    return await whileThere(
+      this.#store,
       thread,
-      await this.#store.list({ prefix, end, limit, reverse: true }),
+      async () =>
+        this.#unpack(thread, await this.#store.list({ prefix, end, limit, reverse: true })),
     );
   }
 

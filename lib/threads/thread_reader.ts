@@ -13,6 +13,7 @@ import { runKey } from "./keys.ts";
 import type { ThreadHead, ThreadRef } from "./records.ts";
 import type { Store } from "./store.ts";
 import type { ThreadLog } from "./thread_log.ts";
+import { whileThere } from "./vanished.ts";
 
 /** Entries read at once. */
 const PAGE = 100;
@@ -63,7 +64,12 @@ export class ThreadReader implements TopicReader {
 
   /** An attempt's stored chunks from `fromIndex` on. */
   chunks(topic: Topic, run: RunAttempt, fromIndex: number): Promise<readonly string[]> {
-    return this.#chunks.read({ thread: topic, ...run }, fromIndex);
+    const thread = topic;
+    return whileThere(
+      this.#store,
+      thread,
+      () => this.#chunks.read({ thread, ...run }, fromIndex),
+    );
   }
 
   /**

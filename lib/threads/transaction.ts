@@ -7,6 +7,7 @@
 import { delay } from "@std/async/delay";
 import { AppError } from "../errors.ts";
 import { type Commit, type Store, UnknownCommitError } from "./store.ts";
+import { VanishedError } from "./vanished.ts";
 
 /** What one reading of the store leads to: nothing to do, or a commit and what it means. */
 export type Plan<R> =
@@ -32,7 +33,8 @@ const RESOLVE_BUDGET_MS = 10_000;
  *
  * @param subject What is being done, for the error message.
  * @param options.signal Ends the waits between two tries: nobody needs the outcome any more.
- * @throws {AppError} `STORE_UNAVAILABLE` where certainly nothing was written; whatever `plan` throws.
+ * @throws {AppError} `STORE_UNAVAILABLE` where certainly nothing was written; whatever `plan` throws,
+ * but for a {@linkcode VanishedError}, which counts as another writer's doing until the last try.
  * @throws {UnknownCommitError} where even the budget did not tell.
  * @throws {DOMException} the signal's reason, where it aborts while a try is waited for.
  */
@@ -44,6 +46,7 @@ export async function transact<R>(
 ): Promise<R> {
   const wait = (ms: number): Promise<void> => delay(ms, signal === undefined ? {} : { signal });
   let unknown: { readonly untilMs: number; readonly error: UnknownCommitError } | null = null;
+  let vanished: VanishedError | null = null;
   for (let conflicts = 0; conflicts < MAX_CONFLICTS;) {
     try {
       const next = await plan();
@@ -51,9 +54,17 @@ export async function transact<R>(
       const version = await store.commit(next.commit);
       if (version !== null) return next.result(version);
       if (next.isGuess) continue;
+      vanished = null;
       conflicts++;
       await wait(Math.random() * Math.min(2 ** conflicts, 50));
     } catch (error) {
+      if (error instanceof VanishedError) {
+        // What was planned on is gone, or another has moved it: the next reading finds that out.
+        vanished = error;
+        conflicts++;
+        await wait(Math.random() * Math.min(2 ** conflicts, 50));
+        continue;
+      }
       if (error instanceof UnknownCommitError) {
         unknown ??= { untilMs: Date.now() + RESOLVE_BUDGET_MS, error };
       } else if (unknown === null || !isUnavailable(error)) {
@@ -65,6 +76,8 @@ export async function transact<R>(
   }
   // The last conflict may have been with the unknown commit, applied late.
   if (unknown !== null) throw unknown.error;
+  // What is missing after that long is missing for good.
+  if (vanished !== null) throw vanished;
   throw new AppError("STORE_UNAVAILABLE", {
     retryAfterMs: 1_000,
     cause: new Error(`Cannot ${subject}: other writers were faster ${MAX_CONFLICTS} times`),

@@ -45,6 +45,9 @@ Deno.test("FrameHandlers opens at most 1000 threads, and another once one is clo
     await open("t0");
     await handlers.handle({ type: "thread.close", id: "c", threadId: "t0" });
     await open("one-more");
+    // One that is deleted makes room as well.
+    await world.services.supervisor.deleteThread({ subject: "alice", threadId: "t1" });
+    await open("yet-another");
   } finally {
     handlers.close();
   }

@@ -442,6 +442,17 @@ Deno.test("Subscription reads again when the store is back, and has then missed 
   assertEquals(scene.got, ["e1", "e2"]);
 });
 
+Deno.test("Subscription ends without a word where its thread is removed while it reads", async () => {
+  using scene = new Scene();
+  scene.log.stored.push(user("a"));
+  scene.log.before = () => {
+    throw new AppError("NOT_FOUND");
+  };
+  const subscription = scene.begin();
+  while (!subscription.isClosed) await Promise.resolve();
+  assertEquals([scene.got, scene.log.follows], [[], 0]);
+});
+
 Deno.test("Subscription sends nothing once it is closed, and follows nothing", async () => {
   using time = new FakeTime();
   using scene = new Scene();

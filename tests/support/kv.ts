@@ -71,6 +71,8 @@ export class FaultyStore implements Store {
   plan: FaultPlan = () => {};
   /** Runs before each commit reaches the store: another writer may come first there. */
   before: (commit: Commit) => Promise<void> = () => Promise.resolve();
+  /** Runs once behind each read of one key, before its answer is given: another writer may come between two reads. */
+  afterGet: (key: readonly KeyPart[]) => Promise<void> = () => Promise.resolve();
   /** Every read fails while this is true. */
   readsFail = false;
 
@@ -107,7 +109,9 @@ export class FaultyStore implements Store {
 
   async get<T>(key: StoreKey<T>): Promise<Stored<T>> {
     this.#read();
-    return await this.#store.get(key);
+    const stored = await this.#store.get(key);
+    await this.afterGet(key);
+    return stored;
   }
 
   async getMany<const Keys extends readonly StoreKey<unknown>[]>(

@@ -183,3 +183,84 @@ Deno.test("Bell knows since when a thread is heard", async () => {
   assertEquals(bell.hasHeardFor(A, 0), false);
   await pass(time, bell.stop());
 });
+
+/** Two instances on one database, the second's behind faults; both listen. */
+async function pair(time: FakeTime) {
+  const opened = await memoryStore();
+  const [near, far] = [listening(opened.kv, "near"), listening(opened.store, "far")];
+  return {
+    store: opened.store,
+    near,
+    far,
+    async end(): Promise<void> {
+      for (const { bell } of [near, far]) await pass(time, bell.stop());
+      opened[Symbol.dispose]();
+    },
+  };
+}
+
+Deno.test("Bell follows later what it could not follow, and has it looked at", async () => {
+  using time = new FakeTime();
+  const { store, near, far, end } = await pair(time);
+  await pass(time, far.bell.follow(B));
+  store.next("fails");
+  await assertRejects(() => far.bell.follow(A), AppError);
+  near.bell.ring(A);
+  await pass(time, () => far.heard.includes("a moved"));
+  far.heard.length = 0;
+  near.bell.ring(A);
+  await pass(time, () => far.heard.includes("a moved"));
+  assertEquals(far.heard.includes("b moved"), false);
+  await end();
+});
+
+Deno.test("Bell follows anew once it was silent for so long that others took it for dead", async () => {
+  using time = new FakeTime();
+  const { store, near, far, end } = await pair(time);
+  for (const thread of [A, B]) await pass(time, far.bell.follow(thread));
+  // None of its writes comes through, while the other finds it dead.
+  store.plan = () => "fails";
+  await time.tickAsync(70_000);
+  near.bell.ring(A);
+  await pass(
+    time,
+    async () => (await store.list({ prefix: followerPrefix(A), limit: 9 })).length === 0,
+  );
+  store.plan = () => {};
+  far.heard.length = 0;
+  // What it missed is looked at, also where nobody says so any more.
+  await pass(time, () => ["a moved", "b moved"].every((ring) => far.heard.includes(ring)));
+  far.heard.length = 0;
+  near.bell.ring(A);
+  await pass(time, () => far.heard.includes("a moved"));
+  await end();
+});
+
+Deno.test("Bell tells again of what it could not tell", async () => {
+  using time = new FakeTime();
+  const { store, near, far, end } = await pair(time);
+  await pass(time, near.bell.follow(A));
+  await pass(time, far.bell.follow(A));
+  store.plan = ({ writes }) => writes.some(({ key }) => key[0] === "note") ? "fails" : undefined;
+  far.bell.ring(A);
+  await time.tickAsync(500);
+  assertEquals(near.heard.filter((ring) => ring.startsWith("a")), []);
+  store.plan = () => {};
+  await pass(time, () => near.heard.includes("a moved"));
+  // At its end it does not try for ever.
+  store.plan = ({ writes }) => writes.some(({ key }) => key[0] === "note") ? "fails" : undefined;
+  far.bell.ring(A);
+  await end();
+});
+
+Deno.test("Bell acts on notes of which nobody can tell whether they are removed", async () => {
+  using time = new FakeTime();
+  const { store, near, far, end } = await pair(time);
+  await pass(time, far.bell.follow(A));
+  store.plan = ({ writes }) =>
+    writes.some(({ key }) => key[0] === "note") ? "unknown-applied" : undefined;
+  near.bell.ring(A);
+  await pass(time, () => far.heard.includes("a moved"));
+  store.plan = () => {};
+  await end();
+});
