@@ -32,6 +32,18 @@ function readConfig(environment: Record<string, string | undefined>): Config {
   }
 }
 
+function listen(config: Config): Listener {
+  try {
+    return new Listener(config);
+  } catch (error) {
+    const { host, port } = config;
+    const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    const told = `Cannot listen on HOST ${host}, PORT ${port}: ${why}\n`;
+    Deno.stderr.writeSync(new TextEncoder().encode(told));
+    Deno.exit(1);
+  }
+}
+
 /**
  * Loads the rest of the server piece by piece. Deno answers nobody while imports follow one
  * another, not even between them: hence the waits, in which whoever came is told that the process lives.
@@ -103,7 +115,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     () => void running.promise.then((server) => server.drain()).then(() => exit(0)),
   );
 }
-const listener = new Listener(config);
+const listener = listen(config);
 const server = await start(config, listener);
 running.resolve(server);
 await server.bootstrapped;

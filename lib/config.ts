@@ -133,8 +133,10 @@ export function secrets(config: Config): string[] {
 function readHost(reader: EnvironmentReader): string | undefined {
   const host = reader.text("HOST");
   if (host === undefined) return undefined;
-  const isName = /^[A-Za-z0-9._-]+$/.test(host);
-  const isIpv6 = /^[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(%\w+)?$/.test(host);
+  // Of four numbers that are no address, as 256.1.1.1, no URL can be made; nor of a zone.
+  const isName = /^[A-Za-z0-9._-]*[A-Za-z0-9][A-Za-z0-9._-]*$/.test(host) &&
+    URL.canParse(`http://${host}`);
+  const isIpv6 = /^[0-9A-Fa-f:.]+$/.test(host) && URL.canParse(`http://[${host}]`);
   if (isName || isIpv6) return host;
   reader.fault("HOST");
   return undefined;

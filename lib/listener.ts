@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { bareHeaders } from "./security_headers.ts";
 import { requestIdOf } from "./request_id.ts";
 
 /** What is known of a request besides itself. */
@@ -19,6 +20,16 @@ export interface Application {
   readonly fetch: (request: Request, arrival?: Arrival) => Response | Promise<Response>;
 }
 
+/** Where a {@linkcode Listener} listens. */
+export interface ListenerOptions {
+  /** A name or an address. */
+  readonly host: string;
+  /** 0 for any that is free. */
+  readonly port: number;
+  /** Says which headers its own answers have. */
+  readonly appEnv?: string;
+}
+
 /** Pending connections that the kernel holds: a burst overflows the default of 511. */
 const TCP_BACKLOG = 4_096;
 
@@ -29,6 +40,8 @@ const LIVENESS = /^https?:\/\/[^/?#]*\/health\/live(?:[?#]|$)/;
 export class Listener {
   /** Where it listens, such as `http://127.0.0.1:8000`. */
   readonly address: string;
+  /** Of what it answers by itself. */
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #server: Deno.HttpServer;
   readonly #stop = new AbortController();
   readonly #loaded = Promise.withResolvers<Application>();
@@ -40,7 +53,8 @@ export class Listener {
    *
    * @throws {Deno.errors.AddrInUse} and its like, where the address cannot be had.
    */
-  constructor({ host, port }: { readonly host: string; readonly port: number }) {
+  constructor({ host, port, appEnv = "development" }: ListenerOptions) {
+    this.#headers = bareHeaders(appEnv);
     const server = Deno.serve({
       hostname: host,
       port,
@@ -49,7 +63,8 @@ export class Listener {
       onListen: () => {},
       onError: (error) => {
         this.#onFault(error);
-        return new Response(null, { status: 500 });
+        const headers = { ...this.#headers, "X-Request-Id": crypto.randomUUID() };
+        return new Response(null, { status: 500, headers });
       },
     }, (request) => this.#application?.fetch(request) ?? this.#fetchLater(request));
     this.#server = server;
@@ -74,7 +89,9 @@ export class Listener {
   }
 
   async #fetchLater(request: Request): Promise<Response> {
-    if (/^(GET|HEAD)$/.test(request.method) && LIVENESS.test(request.url)) return alive(request);
+    if (/^(GET|HEAD)$/.test(request.method) && LIVENESS.test(request.url)) {
+      return alive(request, this.#headers);
+    }
     // Touched before the first await: a signal that nobody asked for never aborts.
     void request.signal;
     const arrivedMs = performance.now();
@@ -84,12 +101,12 @@ export class Listener {
 }
 
 /** The liveness document as its route answers it. */
-function alive(request: Request): Response {
+function alive(request: Request, headers: Readonly<Record<string, string>>): Response {
   return new Response(JSON.stringify({ status: "pass" }), {
     headers: {
       "Content-Type": "application/health+json",
       "Cache-Control": "no-store",
-      "X-Content-Type-Options": "nosniff",
+      ...headers,
       "X-Request-Id": requestIdOf(request.headers),
     },
   });

@@ -12,7 +12,8 @@ import type { Services } from "../lib/services.ts";
 import type { Change } from "../lib/threads/run_steps.ts";
 import type { ThreadRef } from "../lib/threads/records.ts";
 import type { ReadyEnv } from "./context.ts";
-import { readBody, validate } from "./input.ts";
+import { readBody, refOf, validate } from "./input.ts";
+import { MEMORY_RETRY_MS } from "./problem.ts";
 
 /** Body of `POST /api/chat`, bytes: the SDK posts the whole history, of which one message is read. */
 export const MAX_HISTORY_BYTES = 4 * 1024 * 1024;
@@ -135,10 +136,10 @@ async function respond(
 ): Promise<Response> {
   const { config, connections, gate, log, memory, metrics } = c.get("server");
   const principal = c.get("principal");
-  if (memory.over) throw new AppError("ADMISSION_FULL", { retryAfterMs: 5_000 });
+  if (memory.over) throw new AppError("ADMISSION_FULL", { retryAfterMs: MEMORY_RETRY_MS });
   // Taken before anything is stored: a refusal leaves nothing behind.
   const connection = connections.tryTake(principal.subject);
-  if (connection === null) throw new AppError("TOO_MANY_CONNECTIONS", { retryAfterMs: 1_000 });
+  if (connection === null) throw new AppError("TOO_MANY_CONNECTIONS");
   try {
     const run = await find();
     if (run === null) {
@@ -169,10 +170,4 @@ async function respond(
     connection.release();
     throw error;
   }
-}
-
-/** The thread that a path names, among the caller's own. */
-function refOf(c: ReadyContext): ThreadRef {
-  const threadId = validate(idSchema, c.req.param("threadId"));
-  return { subject: c.get("principal").subject, threadId };
 }

@@ -14,25 +14,35 @@ import { aiRoutes, MAX_HISTORY_BYTES } from "./ai.ts";
 import { UnknownCommitError } from "../lib/threads/store.ts";
 import { authRoutes } from "./auth.ts";
 import { handleHandshake } from "./chat.ts";
+import { bareHeaders, isTransportSecure, TRANSPORT_SECURITY } from "../lib/security_headers.ts";
+import { requestIdOf } from "../lib/request_id.ts";
 import type { ServerContext } from "../lib/server_context.ts";
 import { pathOf, type ReadyEnv, requireReady, withServer } from "./context.ts";
 import { docsRoutes } from "./docs/routes.ts";
 import { operationsRoutes } from "./operations.ts";
 import { pageRoutes } from "./page/page.ts";
+import { unreadable } from "./input.ts";
+import { READING, refuseOtherMethods } from "./methods.ts";
 import { problemOf } from "./problem.ts";
 import { threadRoutes } from "./threads.ts";
 
 /** The methods of each path under `/api`, for 405 instead of 404. */
-const API_METHODS: readonly (readonly [string, string])[] = [
-  ["/api/threads", "GET, HEAD, POST"],
-  ["/api/threads/:threadId", "GET, HEAD, PATCH, DELETE"],
-  ["/api/threads/:threadId/entries", "GET, HEAD"],
-  ["/api/threads/:threadId/messages", "POST"],
-  ["/api/threads/:threadId/runs/:runId/cancel", "POST"],
-  ["/api/chat", "POST"],
-  ["/api/chat/:threadId/stream", "GET, HEAD"],
-  ["/api/chat/:threadId/stop", "POST"],
-];
+const API_METHODS = {
+  "/api/threads": "GET, HEAD, POST",
+  "/api/threads/:threadId": "GET, HEAD, PATCH, DELETE",
+  "/api/threads/:threadId/entries": READING,
+  "/api/threads/:threadId/messages": "POST",
+  "/api/threads/:threadId/runs/:runId/cancel": "POST",
+  "/api/chat": "POST",
+  "/api/chat/:threadId/stream": READING,
+  "/api/chat/:threadId/stop": "POST",
+} as const;
+
+/** What one byte of a message may take in a body: JSON writes a control character as `\u0001`. */
+const ESCAPED_BYTES = 6;
+
+/** Room in a body for all but the message, bytes. */
+const FIELDS_BYTES = 4_096;
 
 /** Makes the application. `server` reaches every handler through its context. */
 export function createApp(server: ServerContext): Hono<ReadyEnv> {
@@ -42,6 +52,11 @@ export function createApp(server: ServerContext): Hono<ReadyEnv> {
   app.all("/ws", (c) => {
     c.set("server", server);
     return handleHandshake(c);
+  });
+  app.onError((error, c) => {
+    const requestId = requestIdOf(c.req.raw.headers);
+    server.log.error("A handshake failed", { requestId, error });
+    return problemOf(toAppError(error), { requestId, headers: bareHeaders(server.config.appEnv) });
   });
   const http = createHttpApp(server);
   app.notFound((c) => http.fetch(c.req.raw, c.env));
@@ -54,7 +69,7 @@ export function createHttpApp(server: ServerContext): Hono<ReadyEnv> {
   const { config, log } = server;
   app.use(withServer(server));
   app.use(secureHeaders({
-    strictTransportSecurity: config.appEnv === "production" || config.appEnv === "staging",
+    strictTransportSecurity: isTransportSecure(config.appEnv) && TRANSPORT_SECURITY,
     contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     xFrameOptions: "DENY",
     referrerPolicy: "no-referrer",
@@ -78,6 +93,11 @@ export function createHttpApp(server: ServerContext): Hono<ReadyEnv> {
       exposeHeaders: ["X-Request-Id", "Retry-After"],
       maxAge: 600,
     }),
+    async (c, next) => {
+      await next();
+      // What its owner alone may see stays in no cache; a stream says so by itself.
+      if (!c.res.headers.has("Cache-Control")) c.res.headers.set("Cache-Control", "no-store");
+    },
     requireReady(),
   );
   const limitTo = (maxSize: number) =>
@@ -87,19 +107,23 @@ export function createHttpApp(server: ServerContext): Hono<ReadyEnv> {
         throw new AppError("MESSAGE_TOO_LARGE");
       },
     });
-  const [historyLimit, limit] = [limitTo(MAX_HISTORY_BYTES), limitTo(config.limits.frameBytes)];
-  app.use((c, next) => (c.req.path === "/api/chat" ? historyLimit : limit)(c, next));
+  const { frameBytes, messageBytes } = config.limits;
+  const bodyBytes = Math.max(frameBytes, ESCAPED_BYTES * messageBytes + FIELDS_BYTES);
+  const [historyLimit, limit] = [
+    limitTo(Math.max(MAX_HISTORY_BYTES, bodyBytes)),
+    limitTo(bodyBytes),
+  ];
+  app.use(async (c, next) => {
+    try {
+      return await (c.req.path === "/api/chat" ? historyLimit : limit)(c, next);
+    } catch (cause) {
+      // It reads a body whose length nobody named.
+      throw cause instanceof AppError ? cause : unreadable(cause);
+    }
+  });
   app.route("/api/threads", threadRoutes());
   app.route("/api/chat", aiRoutes());
-  for (const [path, methods] of API_METHODS) {
-    app.all(path, (c) => {
-      const headers = { Allow: methods };
-      return problemOf(new AppError("METHOD_NOT_ALLOWED"), {
-        requestId: c.get("requestId"),
-        headers,
-      });
-    });
-  }
+  refuseOtherMethods(app, API_METHODS);
   app.route("/auth", authRoutes());
   app.route("/", operationsRoutes());
   app.route("/", docsRoutes());
@@ -118,5 +142,5 @@ export function createHttpApp(server: ServerContext): Hono<ReadyEnv> {
 /** HTTP must answer something: that the store did not tell, and that asking again is safe. */
 function unknownOutcome(): AppError {
   const detail = "It is not known whether this was stored: send it again with the same id";
-  return new AppError("STORE_UNAVAILABLE", { detail, retryAfterMs: 1_000 });
+  return new AppError("STORE_UNAVAILABLE", { detail });
 }

@@ -19,10 +19,11 @@ import type { Services } from "../lib/services.ts";
 import type { Passage } from "../lib/startup/passage.ts";
 import { refusalOf } from "../lib/startup/refusal.ts";
 import type { ServerContext } from "../lib/server_context.ts";
+import { bareHeaders } from "../lib/security_headers.ts";
 import { inRequest } from "../lib/observe/log_context.ts";
 import { requestIdOf } from "../lib/request_id.ts";
 import { describeRequest, INVALID_HOST, type ServerEnv, urlOf } from "./context.ts";
-import { problemOf } from "./problem.ts";
+import { MEMORY_RETRY_MS, problemOf } from "./problem.ts";
 import { ServedSocket } from "./served_socket.ts";
 
 /** Silence after which the platform pings, and then closes with 1001, seconds. */
@@ -62,7 +63,7 @@ function check(request: Request, server: ServerContext): Handshake | Refusal {
   if (url === null) return refusal(new AppError("INVALID_REQUEST", { detail: INVALID_HOST }));
   if (server.gate.draining) return refusal(refusalOf({ kind: "draining" }));
   if (server.memory.over) {
-    return refusal(new AppError("ADMISSION_FULL", { retryAfterMs: 5_000 }));
+    return refusal(new AppError("ADMISSION_FULL", { retryAfterMs: MEMORY_RETRY_MS }));
   }
   const { config } = server;
   const origin = checkOrigin(request.headers, {
@@ -83,7 +84,10 @@ function refuse(
   headers: Readonly<Record<string, string>> = challengeFor(error),
 ): Response {
   server.metrics.record("gate_refusals_total", { code: error.code });
-  return problemOf(error, { requestId, headers });
+  return problemOf(error, {
+    requestId,
+    headers: { ...bareHeaders(server.config.appEnv), ...headers },
+  });
 }
 
 /**
@@ -115,8 +119,7 @@ function answer(
   if (passage.kind === "refused") return refuse(server, requestId, passage.error);
   const connection = server.connections.tryTake(passage.principal.subject);
   if (connection === null) {
-    const error = new AppError("TOO_MANY_CONNECTIONS", { retryAfterMs: 1_000 });
-    return refuse(server, requestId, error);
+    return refuse(server, requestId, new AppError("TOO_MANY_CONNECTIONS"));
   }
 
   // Asked last: a client that has left would get a socket without events. After an upgrade

@@ -114,7 +114,7 @@ export function requireReady(): MiddlewareHandler<ReadyEnv> {
     if (verdict.kind !== "ready") return refuse(c, refusalOf(verdict));
     const { services } = verdict.ready;
     if (!services.available()) {
-      return refuse(c, new AppError("STORE_UNAVAILABLE", { retryAfterMs: 1_000 }));
+      return refuse(c, new AppError("STORE_UNAVAILABLE"));
     }
     c.set("principal", principal);
     c.set("services", services);

@@ -5,6 +5,7 @@
  * @module
  */
 import { Hono } from "hono";
+import { challenge } from "../lib/auth/refusal.ts";
 import { AppError } from "../lib/errors.ts";
 import {
   HEALTH_CONTENT_TYPE,
@@ -17,6 +18,8 @@ import {
 } from "../lib/observe/health.ts";
 import type { ServerContext } from "../lib/server_context.ts";
 import type { ServerEnv } from "./context.ts";
+import { READING, refuseOtherMethods } from "./methods.ts";
+import { problemOf } from "./problem.ts";
 
 /** The routes under `/health`, and `/metrics`. */
 export function operationsRoutes(): Hono<ServerEnv> {
@@ -31,19 +34,32 @@ export function operationsRoutes(): Hono<ServerEnv> {
     const server = c.get("server");
     return answer(healthDocument(await reportOf(server), optionsOf(server)));
   });
-  app.get("/metrics", async (c) => {
-    const { config, metricsText } = c.get("server");
-    const { open, token } = config.metrics;
+  app.use("/metrics", async (c, next) => {
+    const { open, token } = c.get("server").config.metrics;
     if (token === undefined && !open) throw new AppError("NOT_FOUND");
-    if (token !== undefined && !await isBearer(c.req.header("Authorization"), token)) {
-      throw new AppError("UNAUTHENTICATED");
+    await next();
+  });
+  app.get("/metrics", async (c) => {
+    const { config: { metrics: { token } }, metricsText } = c.get("server");
+    const given = c.req.header("Authorization");
+    if (token !== undefined && !await isBearer(given, token)) {
+      const headers = challenge(given === undefined ? undefined : "invalid_token");
+      const requestId = c.get("requestId");
+      return problemOf(new AppError("UNAUTHENTICATED"), { requestId, headers });
     }
     const text = await metricsText();
-    if (text === null) throw new AppError("STARTUP_INCOMPLETE", { retryAfterMs: 1_000 });
+    if (text === null) throw new AppError("STARTUP_INCOMPLETE");
     return c.body(text.body, 200, {
       "Content-Type": text.contentType,
       "Cache-Control": "no-store",
     });
+  });
+  refuseOtherMethods(app, {
+    "/health/live": READING,
+    "/health/startup": READING,
+    "/health/ready": READING,
+    "/health": READING,
+    "/metrics": READING,
   });
   return app;
 }
@@ -69,10 +85,10 @@ function answer({ httpStatus, body }: HealthAnswer): Response {
   });
 }
 
-/** Compares digests, so that the time taken tells nothing of the token. */
+/** Compares digests, so that the time taken tells nothing of the token. The scheme may come in any case (RFC 9110 §11.1). */
 async function isBearer(header: string | undefined, token: string): Promise<boolean> {
-  const given = await digest(header ?? "");
-  const expected = await digest(`Bearer ${token}`);
+  const given = await digest(/^bearer +(.*)$/i.exec(header ?? "")?.[1] ?? "");
+  const expected = await digest(token);
   return given.every((byte, at) => byte === expected[at]);
 }
 

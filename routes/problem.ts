@@ -5,6 +5,7 @@
  * @module
  */
 import { type AppError, ERRORS } from "../lib/errors.ts";
+import { NO_DOCUMENT } from "../lib/security_headers.ts";
 import type { Problem } from "../lib/http/problem.ts";
 
 /** What a problem response carries besides its error. */
@@ -13,19 +14,11 @@ export interface ProblemOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/**
- * Headers of a response that is no document: nothing in it may load, run, or be shown in a frame. The
- * refusals of a handshake have no middleware to set them.
- */
-const NO_DOCUMENT = {
-  "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-  "Referrer-Policy": "no-referrer",
-  "X-Content-Type-Options": "nosniff",
-  "X-Frame-Options": "DENY",
-} as const;
-
 /** Wait that a 429 or 503 names where its error names none, milliseconds. */
 const DEFAULT_RETRY_AFTER_MS = 1_000;
+
+/** Wait where memory is over its limit, milliseconds: it takes a while until something is collected or shed. */
+export const MEMORY_RETRY_MS = 5_000;
 
 /** The response that tells a client of `error`. Its cause stays here. */
 export function problemOf(error: AppError, { requestId, headers }: ProblemOptions): Response {
@@ -47,6 +40,7 @@ export function problemOf(error: AppError, { requestId, headers }: ProblemOption
     headers: {
       "Content-Type": "application/problem+json",
       "Cache-Control": "no-store",
+      // The refusals of a handshake have no middleware to set them.
       ...NO_DOCUMENT,
       "X-Request-Id": requestId,
       ...(waits ? { "Retry-After": String(Math.ceil((retryAfterMs ?? 0) / 1_000)) } : {}),

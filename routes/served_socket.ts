@@ -29,6 +29,9 @@ export interface Serving {
 /** Longest time from the upgrade to `open`, milliseconds: a client that has left gets no event, ever. */
 const OPEN_TIMEOUT_MS = 10_000;
 
+/** Wait that a socket is told which has no chat for the moment, milliseconds. */
+const RETRY_AFTER_MS = 1_000;
+
 const EVENTS = ["open", "message", "error", "close"] as const;
 
 /**
@@ -74,6 +77,7 @@ export class ServedSocket implements EventListenerObject, Due {
 
   /** It did not open in time. */
   comesDue(): void {
+    this.#admitted = null;
     this.#connection.release();
   }
 
@@ -94,7 +98,9 @@ export class ServedSocket implements EventListenerObject, Due {
     this.#forgetOpening();
     const admitted = this.#admitted;
     this.#admitted = null;
-    if (admitted !== null) this.#session = this.#begin(admitted);
+    // Its place may be another's by now.
+    if (admitted === null) this.#refuse(unavailable());
+    else this.#session = this.#begin(admitted);
   }
 
   #close(code: number): void {
@@ -119,7 +125,7 @@ export class ServedSocket implements EventListenerObject, Due {
     if (verdict.kind === "draining" || gate.draining) return this.#refuseDraining();
     if (verdict.kind !== "ready") return this.#refuse(refusalOf(verdict));
     if (!verdict.ready.services.available()) {
-      return this.#refuse(new AppError("SERVICE_UNAVAILABLE", { retryAfterMs: 1_000 }));
+      return this.#refuse(unavailable());
     }
     const session = ChatSession.open(verdict.ready, principal, this.#channel, {
       sessionId: this.#requestId,
@@ -144,4 +150,8 @@ export class ServedSocket implements EventListenerObject, Due {
     const frame = { type: "session.draining", reconnectAfterMs: reconnectAfterMs() } as const;
     return this.#refuse(new AppError("DRAINING"), frame);
   }
+}
+
+function unavailable(): AppError {
+  return new AppError("SERVICE_UNAVAILABLE", { retryAfterMs: RETRY_AFTER_MS });
 }

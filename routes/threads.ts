@@ -14,10 +14,9 @@ import type {
   ThreadPage,
 } from "../lib/http/threads.ts";
 import { MAX_TITLE_LENGTH } from "../lib/limits.ts";
-import type { ThreadRef } from "../lib/threads/records.ts";
 import { AppError } from "../lib/errors.ts";
 import type { ReadyEnv } from "./context.ts";
-import { readBody, validate } from "./input.ts";
+import { readBody, refOf, validate } from "./input.ts";
 
 const titleSchema = z.string().trim().min(1).max(MAX_TITLE_LENGTH)
   .refine((title) => title.isWellFormed(), "must not hold lone surrogates");
@@ -108,18 +107,10 @@ export function threadRoutes(): Hono<ReadyEnv> {
   });
 
   app.post("/:threadId/runs/:runId/cancel", async (c) => {
-    const runId = validate(idSchema, c.req.param("runId"));
+    const { runId } = validate(z.object({ runId: idSchema }), c.req.param());
     await c.get("services").supervisor.cancel(refOf(c), runId);
     return c.json<CancelledRun>({ runId }, 202);
   });
 
   return app;
-}
-
-/** The thread that a path names, among the caller's own. */
-function refOf(
-  c: { get(key: "principal"): { subject: string }; req: { param(name: "threadId"): string } },
-): ThreadRef {
-  const threadId = validate(idSchema, c.req.param("threadId"));
-  return { subject: c.get("principal").subject, threadId };
 }

@@ -23,6 +23,22 @@ Deno.test({
 });
 
 Deno.test({
+  ...withNet(
+    "Listener's own answers have the headers of all others, https pinned in production too",
+  ),
+  async fn() {
+    for (const appEnv of ["development", "production"]) {
+      const listener = new Listener({ host: "127.0.0.1", port: 0, appEnv });
+      const { headers, body } = await fetch(`${listener.address}/health/live`);
+      await body?.cancel();
+      assertEquals(headers.get("x-frame-options"), "DENY");
+      assertEquals(headers.has("strict-transport-security"), appEnv === "production");
+      await listener.shutdown();
+    }
+  },
+});
+
+Deno.test({
   ...withNet("Listener lets everything else wait for the application, which then answers all"),
   async fn() {
     const listener = new Listener({ host: "127.0.0.1", port: 0 });
@@ -70,6 +86,9 @@ Deno.test({
     const answer = await fetch(listener.address);
     assertEquals(answer.status, 500);
     assertEquals(await answer.text(), "");
+    for (const name of ["x-request-id", "content-security-policy", "x-content-type-options"]) {
+      assert(answer.headers.has(name), name);
+    }
     assert(faults[0] === fault);
     await listener.shutdown();
   },

@@ -111,6 +111,7 @@ export class RunPool {
     for (const { entry } of appended) {
       // A run that ended while it waited never streamed anywhere.
       if (entry.kind === "message" && entry.role === "assistant" && entry.attempt === 0) {
+        this.#origins.delete(entry.runId);
         events.onRunEnded(entry.outcome);
       }
     }
@@ -129,7 +130,12 @@ export class RunPool {
   /** A run was asked for that waits for another: once it starts here, it is traced as asked for here. */
   waits(runId: string): void {
     const origin = this.#tracer.here();
-    if (origin !== null && this.#origins.size < MAX_ORIGINS) this.#origins.set(runId, origin);
+    if (origin === null) return;
+    this.#origins.set(runId, origin);
+    if (this.#origins.size <= MAX_ORIGINS) return;
+    // Started elsewhere, perhaps, or deleted with its thread.
+    const [oldest] = this.#origins.keys();
+    this.#origins.delete(oldest!);
   }
 
   /** Does `work` while the server serves; a drain waits for it. */

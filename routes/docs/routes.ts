@@ -6,10 +6,9 @@
  */
 import { Hono } from "hono";
 import { etag, RETAINED_304_HEADERS } from "hono/etag";
-import { AppError } from "../../lib/errors.ts";
 import { documentHeaders } from "../content_security.ts";
 import type { ServerEnv } from "../context.ts";
-import { problemOf } from "../problem.ts";
+import { READING, refuseOtherMethods } from "../methods.ts";
 
 const TYPES = {
   "/openapi.json": "application/json",
@@ -38,11 +37,7 @@ export function docsRoutes(): Hono<ServerEnv> {
       const body = DOCUMENTS[path as keyof typeof TYPES];
       return c.body(body, 200, { ...HEADERS, "Content-Type": type });
     });
-    app.all(path, (c) =>
-      problemOf(new AppError("METHOD_NOT_ALLOWED"), {
-        requestId: c.get("requestId"),
-        headers: { Allow: "GET, HEAD" },
-      }));
+    refuseOtherMethods(app, { [path]: READING });
   }
   return app;
 }

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { devTokenSchema as issuedTokenSchema } from "../../lib/http/dev_token.ts";
+import { devTokenSchema } from "../../lib/http/dev_token.ts";
 import { type HealthDocument, healthDocumentSchema } from "../../lib/http/health.ts";
-import { devTokenSchema } from "../auth.ts";
+import { devTokenRequestSchema } from "../auth.ts";
 import { annotate } from "./json_schema.ts";
 import { type Answer, answer, MEDIA, type Operation } from "./operation.ts";
 
@@ -103,9 +103,9 @@ export const SERVER_OPERATIONS: readonly Operation[] = [
     group: "Development",
     access: "anyone",
     summary: "Sign a token",
-    body: annotate(devTokenSchema, { sub: "Whom the token names." }),
+    body: annotate(devTokenRequestSchema, { sub: "Whom the token names." }),
     bodyExample: { sub: "ada" },
-    answers: [answer(200, issuedTokenSchema, {
+    answers: [answer(200, devTokenSchema, {
       description: "A token, good for an hour",
       example: {
         token: "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl",

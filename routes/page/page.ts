@@ -7,6 +7,7 @@
 import { type Context, Hono } from "hono";
 import { AppError } from "../../lib/errors.ts";
 import type { ServerEnv } from "../context.ts";
+import { READING, refuseOtherMethods } from "../methods.ts";
 import { ASSETS, readAsset } from "./assets.ts";
 import { makeShell, type Shell, type ShellConfig } from "./shell.ts";
 
@@ -26,6 +27,7 @@ export function pageRoutes(config: ShellConfig): Hono<ServerEnv> {
   });
   app.get("/assets/:name", (c) => sendAsset(c, c.req.param("name"), FOR_GOOD));
   app.get("/favicon.ico", (c) => sendAsset(c, ASSETS.icon, FOR_A_DAY));
+  refuseOtherMethods(app, { "/": READING, "/assets/:name": READING, "/favicon.ico": READING });
   return app;
 }
 

@@ -146,8 +146,6 @@ Deno.test({
       });
       await server.state("ready");
       for (const path of await paths()) {
-        // A browser that gets here has met the others; a handshake's refusal it does not look at.
-        if (path === "/ws") continue;
         const { headers, status } = await ask(server, { method: "GET", path }, {});
         const pinned = headers.get("strict-transport-security");
         if (pins) assertMatch(pinned ?? "", /^max-age=\d{7,}/, `${status} ${path}`);

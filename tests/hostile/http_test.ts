@@ -260,3 +260,28 @@ Deno.test({
       for (const status of ["200", "405", "426"]) assert(codes.has(status), [...codes].join());
     }),
 });
+
+Deno.test({
+  ...needsServer("a body that breaks off, or that is framed wrongly, is nobody's fault here"),
+  fn: () =>
+    Arena.run(async (arena) => {
+      const bodies = [
+        'Content-Length: 100\r\n\r\n{"id":',
+        "Transfer-Encoding: chunked\r\n\r\n20\r\nab",
+        "Transfer-Encoding: chunked\r\n\r\nZZ\r\n",
+      ];
+      const authorization = `Authorization: Bearer ${arena.token}\r\n`;
+      for (const path of ["/health", "/nowhere", "/api/threads", "/api/chat", "/auth/dev-token"]) {
+        for (const body of bodies) {
+          for (const end of ["half-closed", "left"]) {
+            const request = `POST ${path} HTTP/1.1\r\nHost: a\r\n${authorization}${body}`;
+            using wire = await Wire.connect(arena.server.address);
+            await wire.send(request);
+            if (end === "left") continue;
+            await wire.closeWrite();
+            assertRefusal(await wire.answer(request), arena, () => request);
+          }
+        }
+      }
+    }),
+});

@@ -52,9 +52,13 @@ Deno.test("a path that is none is 404 NOT_FOUND, under /api with a token too", a
     await problemIn(await world.request(path, { method: "POST", json: {} }), "NOT_FOUND");
   }
   await problemIn(await world.request("/api/threads/t/nowhere"), "NOT_FOUND");
+  await using production = await World.open({ env: PRODUCTION });
+  for (const [method, path] of [["GET", "/auth/dev-token"], ["POST", "/metrics"]] as const) {
+    await problemIn(await production.request(path, { method, token: CLAIMS }), "NOT_FOUND");
+  }
 });
 
-Deno.test("a method that a path of /api does not take is 405 with Allow", async () => {
+Deno.test("a method that a path does not take is 405 with Allow", async () => {
   await using world = await World.open();
   const paths: readonly (readonly [string, string])[] = [
     ["/api/threads", "GET, HEAD, POST"],
@@ -62,6 +66,15 @@ Deno.test("a method that a path of /api does not take is 405 with Allow", async 
     ["/api/threads/t/entries", "GET, HEAD"],
     ["/api/threads/t/messages", "POST"],
     ["/api/threads/t/runs/r/cancel", "POST"],
+    ["/api/chat", "POST"],
+    ["/api/chat/t/stream", "GET, HEAD"],
+    ["/api/chat/t/stop", "POST"],
+    ...["/", "/assets/a.js", "/favicon.ico", "/docs", "/openapi.json", "/asyncapi.json"]
+      .map((path) => [path, "GET, HEAD"] as const),
+    ...["/health", "/health/live", "/health/startup", "/health/ready", "/metrics"]
+      .map((path) => [path, "GET, HEAD"] as const),
+    ["/auth/dev-token", "POST"],
+    ["/ws", "GET"],
   ];
   for (const [path, allow] of paths) {
     for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE"]) {
@@ -86,7 +99,7 @@ Deno.test("HEAD answers as GET does, without a body", async () => {
 Deno.test("every response forbids sniffing, framing and referrers, and https is pinned outside of development", async () => {
   for (const APP_ENV of ["test", "development", "staging", "production"]) {
     await using world = await World.open({ env: { ...PRODUCTION, APP_ENV } });
-    for (const path of PATHS.filter((path) => path !== "/ws")) {
+    for (const path of PATHS) {
       const response = await world.request(path, { token: CLAIMS });
       await response.body?.cancel();
       const header = (name: string): string => response.headers.get(name) ?? "";

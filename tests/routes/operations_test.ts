@@ -120,11 +120,16 @@ Deno.test("GET /metrics behind METRICS_TOKEN answers that bearer only, everywher
     for (const header of [undefined, "Bearer scrape", "Bearer scrape-me2", "scrape-me", "Bearer"]) {
       const response = await get(header);
       await problemIn(response, "UNAUTHENTICATED");
-      assertMatch(response.headers.get("www-authenticate") ?? "", /^Bearer /);
+      const challenge = response.headers.get("www-authenticate") ?? "";
+      assertMatch(challenge, /^Bearer /);
+      // RFC 6750 §3.1: no error where nobody tried.
+      assertEquals(challenge.includes("error="), header !== undefined, header);
     }
-    const response = await get("Bearer scrape-me");
-    assertEquals(response.status, 200);
-    await response.body?.cancel();
+    for (const scheme of ["Bearer", "bearer", "BEARER "]) {
+      const response = await get(`${scheme} scrape-me`);
+      assertEquals(response.status, 200, scheme);
+      await response.body?.cancel();
+    }
   }
 });
 

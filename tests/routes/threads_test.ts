@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertFalse, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { entrySchema } from "../../lib/chat/protocol.ts";
+import type { EntryPage } from "../../lib/http/threads.ts";
 import type { Thread } from "../../lib/threads/thread_log.ts";
 import { AppError } from "../../lib/errors.ts";
 import { type Asked, eventually, overriding, World } from "../support/in_process.ts";
@@ -247,15 +248,66 @@ Deno.test("POST /api/threads/{id}/messages answers 413 to a message and to a bod
     await post({ json: { id: "m", text: "ä".repeat(50) + "x" } }),
     "MESSAGE_TOO_LARGE",
   );
-  await problemIn(await post({ json: { id: "m", text: "x".repeat(2_000) } }), "MESSAGE_TOO_LARGE");
+  await problemIn(await post({ json: { id: "m", text: "x".repeat(9_000) } }), "MESSAGE_TOO_LARGE");
   const body = (): ReadableStream<Uint8Array<ArrayBuffer>> =>
-    ReadableStream.from([new TextEncoder().encode(`{"id":"m","text":"`), new Uint8Array(2_000)]);
+    ReadableStream.from([new TextEncoder().encode(`{"id":"m","text":"`), new Uint8Array(9_000)]);
   await problemIn(await post({ body: body() }), "MESSAGE_TOO_LARGE");
   await problemIn(await world.request("/api/threads/t"), "NOT_FOUND");
   await ask(world, "POST /api/threads/t/messages", 202, {
     json: { id: "m", text: "ä".repeat(50) },
   });
   (await world.puppet.nextCall()).begin().finish();
+});
+
+Deno.test("POST /api/threads/{id}/messages takes a message within its limit however JSON writes it", async () => {
+  const limits = { LIMIT_MESSAGE_BYTES: "20000", LIMIT_FRAME_BYTES: "20000" };
+  await using world = await World.open({ env: limits });
+  const text = "\u0001".repeat(20_000);
+  await ask(world, "POST /api/threads/t/messages", 202, { json: { id: "m", text } });
+  const { entries } = await ask<EntryPage>(world, "GET /api/threads/t/entries", 200);
+  const [{ entry }] = entries as [EntryPage["entries"][number]];
+  assert(entry.kind === "message" && entry.parts[0]?.text === text);
+});
+
+Deno.test("POST /api/threads/{id}/messages refuses a body that is no UTF-8, and one that breaks off", async () => {
+  await using world = await World.open();
+  const post = (body: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<Response> =>
+    world.request("/api/threads/t/messages", { method: "POST", body });
+  const start = new TextEncoder().encode(`{"id":"m","text":"a`);
+  const latin = ReadableStream.from([new Uint8Array([...start, 0xff, 0x22, 0x7d])]);
+  await problemIn(await post(latin), "INVALID_REQUEST");
+  const broken = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    start: (controller) => controller.enqueue(start),
+    pull: (controller) => controller.error(new TypeError("secret")),
+  });
+  const { detail } = await problemIn(await post(broken), "INVALID_REQUEST");
+  assertEquals(detail, "The body could not be read");
+  await problemIn(await world.request("/api/threads/t"), "NOT_FOUND");
+});
+
+Deno.test("/api names the part of a path that is no id", async () => {
+  await using world = await World.open();
+  for (
+    const [line, part] of [
+      ["GET /api/threads/a%20b", "threadId"],
+      ["POST /api/chat/a%20b/stop", "threadId"],
+      ["POST /api/threads/t/runs/a%20b/cancel", "runId"],
+    ] as const
+  ) {
+    const [method, path] = line.split(" ") as [string, string];
+    const { detail } = await problemIn(await world.request(path, { method }), "INVALID_REQUEST");
+    assertMatch(detail, new RegExp(part), line);
+  }
+});
+
+Deno.test("nothing of /api is to be kept by a cache", async () => {
+  await using world = await World.open();
+  await create(world, "t-1");
+  for (const path of ["/api/threads", "/api/threads/t-1", "/api/threads/t-1/entries"]) {
+    const response = await world.request(path);
+    await response.body?.cancel();
+    assertEquals(response.headers.get("cache-control"), "no-store", path);
+  }
 });
 
 Deno.test("POST /api/threads/{id}/messages answers TOO_MANY_RUNS over the limit, and stores nothing", async () => {

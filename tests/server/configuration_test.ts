@@ -79,3 +79,19 @@ Deno.test({
     assertStringIncludes(warnings[0]!.msg, "JWT_SECRET is not set");
   },
 });
+
+Deno.test({
+  ...needsServer("a server that cannot listen says where, without a stack"),
+  async fn() {
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = taken.addr;
+    await using server = new ServerProcess({ env: { PORT: String(port) } });
+    const { code } = await server.exited();
+    assertEquals([code, server.lines], [1, []]);
+    assertMatch(
+      server.stderr,
+      new RegExp(`Cannot listen on HOST 127.0.0.1, PORT ${port}: AddrInUse`),
+    );
+    assertEquals(/^ {4}at /m.test(server.stderr), false);
+  },
+});

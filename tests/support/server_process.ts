@@ -16,7 +16,7 @@ export const needsServer = needs("net", "read", "write", "env", "run", "sys");
 
 /** How a server is started. */
 export interface ServerProcessOptions {
-  /** Variables over the defaults: `APP_ENV=test`, a free port, a secret, a database of its own. Empty: unset. */
+  /** Variables over the defaults: `APP_ENV=test`, a free port, a secret, a database of its own, a minute's wait at the gate. Empty: unset. */
   readonly env?: Readonly<Record<string, string>>;
   /**
    * `start` is the command of `deno task start`, `dev` is that task itself, `deploy` has all permissions
@@ -87,6 +87,8 @@ export class ServerProcess implements AsyncDisposable {
         APP_ENV: "test",
         PORT: "0",
         JWT_SECRET: TEST_SECRET,
+        // Whoever connects while it starts waits, however busy the machine is.
+        STARTUP_WAIT_MS: "60000",
         KV_PATH: `${this.#folder.path}/chat.db`,
         ...env,
       },
