@@ -20,6 +20,8 @@ export interface ToolContext {
   /** The subject whose data the tool may read, and nobody else's. */
   readonly subject: string;
   readonly threadId: string;
+  /** `seq` of the message that is answered: what is said there and later is not "before". */
+  readonly replyToSeq: number;
   /** Aborts when the run is cancelled, drained or timed out. */
   readonly signal: AbortSignal;
 }

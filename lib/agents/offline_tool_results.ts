@@ -44,8 +44,13 @@ function wordJson(value: unknown): string {
   const { hits } = found.data;
   if (hits.length === 0) return "I found nothing with these words.";
   const lines = hits.map(({ title, excerpt, createdAt }) =>
-    `- ${createdAt} ${title ?? "Untitled"}: ${excerpt}`
+    `- ${createdAt} ${inline(title ?? "Untitled")}: ${inline(excerpt)}`
   );
   return [hits.length === 1 ? "I found one message:" : `I found ${hits.length} messages:`, ...lines]
     .join("\n");
+}
+
+/** Text that stays on its line of a list, whatever Markdown it was. */
+function inline(text: string): string {
+  return text.replace(/\s+/g, " ").replace(/[\\`*_~<>[\]#|]/g, "\\$&");
 }

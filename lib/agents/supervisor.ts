@@ -188,13 +188,13 @@ export class AgentSupervisor {
     const { agents, threads, model: currentModel } = this.#parts;
     const model = await currentModel();
     if (model === null) throw new AppError("MODEL_UNAVAILABLE");
-    const { thread: { subject, threadId }, runId } = claim;
+    const { thread: { subject, threadId }, runId, replyToSeq } = claim;
     const turns = await readConversation(threads, claim);
     return model.stream({
       // An agent that is gone since the message was stored is replaced by nobody in silence.
       agent: agents.get(claim.agent) ?? unknownAgent(),
       turns,
-      context: { subject, threadId, signal },
+      context: { subject, threadId, replyToSeq, signal },
       messageId: answerId(runId),
       runId,
     });

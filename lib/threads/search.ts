@@ -32,7 +32,7 @@ export class LogSearch implements ThreadSearch {
    * @throws {AppError} `STORE_UNAVAILABLE`
    */
   async search(
-    { subject, words, limit, signal }: Parameters<ThreadSearch["search"]>[0],
+    { subject, words, limit, before, signal }: Parameters<ThreadSearch["search"]>[0],
   ): Promise<SearchHit[]> {
     const wanted = words.toLowerCase().split(/\s+/).filter((word) => word !== "");
     const { threads } = await this.#threads.list(subject, { limit: MAX_THREADS });
@@ -43,7 +43,10 @@ export class LogSearch implements ThreadSearch {
       if (head === null) continue;
       const entries = await this.#threads.newestEntries(
         { subject, threadId, generation: head.generation },
-        { throughSeq: headSeq, limit: MAX_ENTRIES_PER_THREAD },
+        {
+          throughSeq: threadId === before.threadId ? before.seq - 1 : headSeq,
+          limit: MAX_ENTRIES_PER_THREAD,
+        },
       );
       for (const { seq, entry } of entries) {
         if (entry.kind !== "message") continue;

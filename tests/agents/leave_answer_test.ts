@@ -13,7 +13,7 @@ Deno.test({
     const model = await loadModel({ silenceMs: 10_000 });
     const leave = async (afterChunks: number): Promise<number> => {
       const left = new AbortController();
-      const context = { subject: "ada", threadId: "t", signal: left.signal };
+      const context = { subject: "ada", threadId: "t", replyToSeq: 1, signal: left.signal };
       const turns = [{ role: "user", text: "/count 3000 0" }] as const;
       let seen = 0;
       const request = { agent, turns, context, messageId: "m", runId: "r" };

@@ -3,6 +3,7 @@ import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "
 import { FakeTime } from "@std/testing/time";
 import { createAiSdkModel } from "../../lib/agents/ai_sdk_model.ts";
 import { OfflineModel } from "../../lib/agents/offline_model.ts";
+import { wordToolResult } from "../../lib/agents/offline_tool_results.ts";
 import { defaultAgents } from "../../lib/agents/registry.ts";
 import type { SearchHit } from "../../lib/agents/tools/search_threads.ts";
 import { answerRequest, collect, WITHOUT_SDK } from "../support/answers.ts";
@@ -186,6 +187,18 @@ Deno.test({
     assertStringIncludes(text, 'There is no time zone "Mars"');
     assertEquals(types.includes("tool-output-error"), true);
   },
+});
+
+Deno.test("a hit stays on its line of the list, whatever Markdown it was", () => {
+  const value = {
+    hits: [{ title: null, excerpt: "a\n```js\n# b", createdAt: "2026-01-01T00:00:00.000Z" }],
+  };
+  const output = { type: "json", value } as const;
+  const part = { type: "tool-result", toolCallId: "c", toolName: "searchThreads", output } as const;
+  assertEquals(wordToolResult(part).split("\n"), [
+    "I found one message:",
+    "- 2026-01-01T00:00:00.000Z Untitled: a \\`\\`\\`js \\# b",
+  ]);
 });
 
 Deno.test({

@@ -58,7 +58,7 @@ class Rig {
         const request: AnswerRequest = {
           agent: testAgent(),
           turns: [],
-          context: { ...THREAD, signal },
+          context: { ...THREAD, replyToSeq: 1, signal },
           messageId: `a-${runId}`,
           runId,
         };

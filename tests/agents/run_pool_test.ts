@@ -48,7 +48,7 @@ class Rig implements AsyncDisposable {
           Promise.resolve(this.model.stream({
             agent: testAgent(),
             turns: [],
-            context: { subject, threadId, signal },
+            context: { subject, threadId, replyToSeq: 1, signal },
             messageId: `a-${runId}`,
             runId,
           })),

@@ -12,6 +12,7 @@ import { ToolError } from "../../lib/agents/tools/tool_error.ts";
 const context = {
   subject: "alice",
   threadId: "thread-1",
+  replyToSeq: 5,
   signal: new AbortController().signal,
 };
 
@@ -62,7 +63,13 @@ Deno.test("searchThreads searches the caller's threads, whoever the input names"
   const input = tool.inputSchema.parse({ words: " castle ", subject: "bob" });
   assertEquals(await tool.execute(input, context), { hits: [hit()] });
   assertEquals(queries, [
-    { subject: "alice", words: "castle", limit: 5, signal: context.signal },
+    {
+      subject: "alice",
+      words: "castle",
+      limit: 5,
+      before: { threadId: "thread-1", seq: 5 },
+      signal: context.signal,
+    },
   ]);
 });
 

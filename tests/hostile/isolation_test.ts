@@ -269,7 +269,9 @@ for (const [owner, other] of [["alice", "bob"], ["bob", "alice"]] as const) {
       replies.push(further.body);
       await using asking = await thief.connect();
       await asking.say("search", { id: "m1", text: `/search ${SECRET}` });
-      const found = textOf(await asking.answer("search"));
+      assertEquals(textOf(await asking.answer("search")), "I found nothing with these words.");
+      await asking.say("search", { id: "m2", text: `/search ${SECRET}` });
+      const found = textOf(await asking.answer("search", 2));
       assertMatch(found, /^I found one message:\n- \S+ \/search treasure: \/search treasure$/);
       assertEquals(replies.filter((reply) => reply.includes(SECRET)), []);
 

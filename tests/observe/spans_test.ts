@@ -95,7 +95,7 @@ Deno.test("a tool's call is a span below what runs it, and says of a fault only 
       },
     },
   });
-  const context = { subject: "alice", threadId: "t1", signal: stays() };
+  const context = { subject: "alice", threadId: "t1", replyToSeq: 1, signal: stays() };
   const runnable = runnableTools(tools, {
     context,
     toSchema: ({ inputSchema }) => inputSchema,

@@ -112,7 +112,7 @@ Deno.test({
     await using folder = new TempFolder();
     const env = { KV_PATH: `${folder.path}/chat.db` };
     const token = await mintToken();
-    const numbers = 60;
+    const numbers = 150;
     let runId: string;
     {
       await using server = await ServerProcess.start({ env });

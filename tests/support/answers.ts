@@ -37,7 +37,7 @@ export function answerRequest(
   return {
     agent,
     turns: [...earlier, { role: "user", text }],
-    context: { subject: "alice", threadId: "thread-1", signal },
+    context: { subject: "alice", threadId: "thread-1", replyToSeq: 1, signal },
     messageId: "message-1",
     runId: "run-1",
   };

@@ -16,6 +16,9 @@ async function say(store: Store, subject: string, texts: Record<string, string>)
 
 const { signal } = new AbortController();
 
+/** Asked in a thread that holds nothing else. */
+const before = { threadId: "asked", seq: 1 };
+
 Deno.test("LogSearch finds messages that hold every word in any case, newest thread first", async () => {
   using opened = await memoryStore();
   await say(opened.store, "ada", {
@@ -24,11 +27,17 @@ Deno.test("LogSearch finds messages that hold every word in any case, newest thr
     third: "down by the bridge",
   });
   const search = new LogSearch(new ThreadLog(opened.store));
-  const hits = await search.search({ subject: "ada", words: "down Bridge", limit: 5, signal });
+  const hits = await search.search({
+    subject: "ada",
+    words: "down Bridge",
+    limit: 5,
+    before,
+    signal,
+  });
   assertEquals(hits.map(({ threadId, seq }) => [threadId, seq]), [["third", 1], ["first", 1]]);
   assertEquals(hits[0]?.excerpt, "down by the bridge");
   assertEquals(hits[0]?.title, "down by the bridge");
-  const one = await search.search({ subject: "ada", words: "bridge", limit: 1, signal });
+  const one = await search.search({ subject: "ada", words: "bridge", limit: 1, before, signal });
   assertEquals(one.length, 1);
 });
 
@@ -37,7 +46,7 @@ Deno.test("LogSearch looks into nobody else's threads", async () => {
   await say(opened.store, "ada", { mine: "a secret word" });
   await say(opened.store, "eve", { hers: "another word" });
   const search = new LogSearch(new ThreadLog(opened.store));
-  const hits = await search.search({ subject: "eve", words: "word", limit: 5, signal });
+  const hits = await search.search({ subject: "eve", words: "word", limit: 5, before, signal });
   assertEquals(hits.map(({ threadId }) => threadId), ["hers"]);
 });
 
@@ -45,7 +54,7 @@ Deno.test("LogSearch shows a long message's text around the first word", async (
   using opened = await memoryStore();
   await say(opened.store, "ada", { long: `${"before ".repeat(50)}needle${" after".repeat(50)}` });
   const search = new LogSearch(new ThreadLog(opened.store));
-  const [hit] = await search.search({ subject: "ada", words: "needle", limit: 5, signal });
+  const [hit] = await search.search({ subject: "ada", words: "needle", limit: 5, before, signal });
   assertEquals(hit?.excerpt.startsWith("…"), true);
   assertEquals(hit?.excerpt.endsWith("…"), true);
   assertEquals(hit?.excerpt.includes("needle"), true);
@@ -57,6 +66,23 @@ Deno.test("LogSearch ends when its run does", async () => {
   await say(opened.store, "ada", { mine: "word" });
   const search = new LogSearch(new ThreadLog(opened.store));
   const aborted = AbortSignal.abort();
-  const query = { subject: "ada", words: "word", limit: 5, signal: aborted };
+  const query = { subject: "ada", words: "word", limit: 5, before, signal: aborted };
   await assertRejects(() => search.search(query), DOMException);
+});
+
+Deno.test("LogSearch finds neither the message that asks nor what follows it", async () => {
+  using opened = await memoryStore();
+  const threads = new ThreadLog(opened.store);
+  await say(opened.store, "ada", { asked: "the first word", other: "another word" });
+  const runs = new RunLog(opened.store, "one");
+  const message = { agent: "test", onBusy: "queue", mayStart: true } as const;
+  const { seq } = await runs.send({ subject: "ada", threadId: "asked" }, {
+    ...message,
+    id: "q",
+    text: "/search word",
+  });
+  const search = new LogSearch(threads);
+  const query = { subject: "ada", words: "word", limit: 5, signal };
+  const hits = await search.search({ ...query, before: { threadId: "asked", seq } });
+  assertEquals(hits.map(({ excerpt }) => excerpt).sort(), ["another word", "the first word"]);
 });

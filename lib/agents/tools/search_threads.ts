@@ -14,6 +14,8 @@ export interface ThreadQuery {
   readonly words: string;
   /** Hits at most. */
   readonly limit: number;
+  /** Of this thread, what is before that entry: the rest is what is being asked. */
+  readonly before: { readonly threadId: string; readonly seq: number };
   /** Aborts when nobody waits any more. */
   readonly signal: AbortSignal;
 }
@@ -59,8 +61,9 @@ export function searchThreads(search: ThreadSearch): AgentTool<SearchInput> {
   return {
     description: "Searches the user's own earlier messages and answers for words.",
     inputSchema,
-    async execute({ words, limit }, { subject, signal }) {
-      const hits = await search.search({ subject, words, limit, signal });
+    async execute({ words, limit }, { subject, threadId, replyToSeq: seq, signal }) {
+      const before = { threadId, seq };
+      const hits = await search.search({ subject, words, limit, before, signal });
       return {
         hits: hits.slice(0, limit).map(({ threadId, title, seq, excerpt, createdAt }) => ({
           threadId,
