@@ -3,6 +3,7 @@
  *
  * @module
  */
+/// <reference lib="dom" />
 import { eventually } from "../support/feed.ts";
 import type { Locator, Page } from "npm:playwright-core@^1.65.1";
 import type { Profile } from "./browser.ts";
@@ -69,6 +70,25 @@ export class ChatPage {
   /** Waits for words about the connection, such as `Reconnecting`. */
   async status(words: string | RegExp): Promise<void> {
     await this.page.getByRole("status").filter({ hasText: words }).first().waitFor();
+  }
+
+  /** Waits until these words are told at once to who does not see them. */
+  async alerts(words: string): Promise<void> {
+    await this.page.getByRole("alert").filter({ hasText: words }).first().waitFor();
+  }
+
+  /** Waits until what is called so has the focus. */
+  async focused(name: string | RegExp): Promise<void> {
+    await this.sees(async () => {
+      const said = await this.page.evaluate(() => {
+        const { activeElement: element } = document;
+        if (element === null || element === document.body) return "";
+        const labels = (element as HTMLInputElement).labels ?? [];
+        return element.getAttribute("aria-label") ?? labels[0]?.textContent ?? element.textContent;
+      });
+      const isIt = typeof name === "string" ? said === name : name.test(said);
+      return isIt ? said : undefined;
+    }, `the focus on ${name}`);
   }
 
   /** Types a message and sends it. */

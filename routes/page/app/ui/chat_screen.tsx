@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { JSX } from "preact";
+import type { JSX, RefObject } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { ClientState } from "../../../../lib/client/mod.ts";
 import type { Chat } from "../state/chat.ts";
@@ -16,6 +16,7 @@ import { GateScreen } from "./gate.tsx";
 import { Icon } from "./icon.tsx";
 import { Notice } from "./notice.tsx";
 import { Sidebar } from "./sidebar.tsx";
+import { isDialogOpen } from "./use_shortcuts.ts";
 
 /** Shows what `chat` is at. */
 export function ChatScreen(
@@ -32,10 +33,9 @@ export function ChatScreen(
   const view = connectionView(state.value, diagnosis.value, lost.value);
   const [isSideOpen, openSide] = useState(false);
   const menu = useRef<HTMLButtonElement>(null);
-  const closeSide = (): void => {
-    openSide(false);
-    menu.current?.focus();
-  };
+  const stage = useRef<HTMLElement>(null);
+  const closeSide = (): void => openSide(false);
+  useFocusBack(isSideOpen, stage, menu);
   const act = (action: Action): void => {
     if (action === "try-now") chat.hurry();
     else if (action === "sign-in") onSignIn();
@@ -56,7 +56,7 @@ export function ChatScreen(
         class="side"
         aria-label="Threads and settings"
         onKeyDown={(event) => {
-          if (event.key !== "Escape" || !isSideOpen) return;
+          if (event.key !== "Escape" || !isSideOpen || isDialogOpen()) return;
           event.preventDefault();
           closeSide();
         }}
@@ -65,13 +65,13 @@ export function ChatScreen(
           chat={chat}
           home={home}
           isDrawer={isSideOpen}
-          onChosen={() => openSide(false)}
+          onChosen={closeSide}
           onClose={closeSide}
           onSignOut={onSignOut}
         />
       </aside>
       <div class="scrim" onClick={closeSide} />
-      <main class="stage" inert={isSideOpen}>
+      <main class="stage" ref={stage} inert={isSideOpen}>
         <header class="bar">
           <button
             type="button"
@@ -113,6 +113,21 @@ function titleOf(chat: Chat): string {
   const id = chat.conversation.value?.id;
   const thread = chat.home.value?.threads.state.value.threads.find((one) => one.id === id);
   return thread === undefined ? "New thread" : thread.title ?? "Untitled";
+}
+
+/** Once the drawer has closed, `menu` has the focus, unless something of `stage` has taken it. */
+function useFocusBack(
+  isSideOpen: boolean,
+  stage: RefObject<HTMLElement | null>,
+  menu: RefObject<HTMLElement | null>,
+): void {
+  const wasOpen = useRef(false);
+  // Not before the picture: as long as the drawer is open the stage is inert.
+  useEffect(() => {
+    const hasClosed = wasOpen.current && !isSideOpen;
+    wasOpen.current = isSideOpen;
+    if (hasClosed && !stage.current?.contains(document.activeElement)) menu.current?.focus();
+  }, [isSideOpen]);
 }
 
 function useTitle(title: string | null): void {

@@ -14,7 +14,15 @@ export function DeleteDialog(
   { title, onClose }: { readonly title: string; readonly onClose: (isSure: boolean) => void },
 ): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+  useEffect(() => {
+    const opener = document.activeElement;
+    dialog.current?.showModal();
+    return () => {
+      // As long as it is open nothing else can have the focus.
+      dialog.current?.close();
+      if (opener instanceof HTMLElement) opener.focus();
+    };
+  }, []);
   return (
     <dialog
       ref={dialog}

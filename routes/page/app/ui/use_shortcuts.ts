@@ -36,7 +36,8 @@ export function useShortcuts(shortcuts: Shortcuts): void {
   }, []);
 }
 
-function isDialogOpen(): boolean {
+/** Whether a dialog is open: its keys are its own. */
+export function isDialogOpen(): boolean {
   return document.querySelector("dialog[open]") !== null;
 }
 
