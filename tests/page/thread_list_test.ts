@@ -130,6 +130,21 @@ Deno.test("ThreadList shows a new title at once, and the server's where that ref
   list.close();
 });
 
+Deno.test("ThreadList takes a change back that fails, though nobody says what is", async () => {
+  using time = new FakeTime();
+  const { state, api, channel } = shared();
+  const away = () => Promise.reject(new Error("away"));
+  const list = new ThreadList({ ...api, rename: away, remove: away }, channel(), () => {});
+  state.threads = [thread("a", 1, "old")];
+  await list.refresh();
+  state.fails = true;
+  await assertRejects(() => list.rename("a", "new"), Error, "away");
+  await assertRejects(() => list.remove("a"), Error, "away");
+  await time.tickAsync(200);
+  assertEquals(list.state.value.threads.map(({ title }) => title), ["old"]);
+  list.close();
+});
+
 Deno.test("ThreadList keeps what it shows where it cannot be read", async () => {
   const { state, api, channel } = shared();
   const list = new ThreadList(api, channel(), () => {});

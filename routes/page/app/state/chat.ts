@@ -79,12 +79,16 @@ export class Chat {
     this.#client.hurry();
   }
 
-  /** Removes a thread, and shows another where it was shown. */
+  /**
+   * Removes a thread, and shows another where it was shown. Nothing of it is given up where that fails.
+   *
+   * @throws what {@linkcode Api.remove} does.
+   */
   async remove(id: string): Promise<void> {
     const home = this.#home.value;
     if (home === null) return;
-    this.forget(id);
     await home.threads.remove(id);
+    this.forget(id);
   }
 
   /** A thread is gone: nothing of it is kept. */

@@ -101,16 +101,23 @@ export class ThreadList {
     };
   }
 
-  /** Renames a thread, at once for its reader and then on the server. */
+  /** Renames a thread, at once for its reader and then on the server; back again where that fails. */
   async rename(id: string, title: string): Promise<void> {
-    this.#change((threads) => threads.map((one) => one.id === id ? { ...one, title } : one));
-    await this.#settle(this.#api.rename(id, title));
+    const before = this.#state.value.threads.find((one) => one.id === id)?.title ?? null;
+    this.#retitle(id, title);
+    try {
+      await this.#settle(this.#api.rename(id, title));
+    } catch (error) {
+      // A server that is away does not say what is.
+      this.#retitle(id, before);
+      throw error;
+    }
   }
 
-  /** Removes a thread. */
+  /** Removes a thread, here once the server has. */
   async remove(id: string): Promise<void> {
-    this.#change((threads) => threads.filter((one) => one.id !== id));
     await this.#settle(this.#api.remove(id));
+    this.#change((threads) => threads.filter((one) => one.id !== id));
   }
 
   /** Tells and hears nothing any more. */
@@ -127,6 +134,10 @@ export class ThreadList {
     } finally {
       this.changed();
     }
+  }
+
+  #retitle(id: string, title: string | null): void {
+    this.#change((threads) => threads.map((one) => one.id === id ? { ...one, title } : one));
   }
 
   #change(change: (threads: readonly ThreadSummary[]) => readonly ThreadSummary[]): void {

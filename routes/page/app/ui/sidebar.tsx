@@ -12,10 +12,12 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { ThreadSummary } from "../state/api.ts";
 import type { Chat, Home } from "../state/chat.ts";
 import { listed, matching } from "../state/listed.ts";
+import { reasonOf } from "../state/reason.ts";
 import { DeleteDialog } from "./delete_dialog.tsx";
 import { Icon } from "./icon.tsx";
 import { Mark } from "./mark.tsx";
 import { ThreadItem } from "./thread_item.tsx";
+import { useKeptFocus } from "./use_kept_focus.ts";
 
 /** Time between two looks at the clock, for the times of last activity, milliseconds. */
 const CLOCK_MS = 30_000;
@@ -41,6 +43,14 @@ export function Sidebar(
   useEffect(() => {
     if (isDrawer) closeButton.current?.focus();
   }, [isDrawer]);
+  const { fault, attempt, forgive } = useFault();
+  const list = useRef<HTMLElement>(null);
+  const beginButton = useRef<HTMLButtonElement>(null);
+  useKeptFocus(list, (lost) => {
+    const find = (links: string) => list.current?.querySelector<HTMLElement>(links);
+    if (lost.matches(".older")) return find("li:last-child a");
+    return find("a[aria-current]") ?? beginButton.current;
+  });
   const nowMs = useClock();
   const shown = matching(listed(threads, home.sender.items.value), query);
   const present = chat.conversation.value?.id;
@@ -62,7 +72,9 @@ export function Sidebar(
       <button
         type="button"
         class="new-thread"
+        ref={beginButton}
         onClick={() => {
+          forgive();
           chat.open();
           onChosen();
         }}
@@ -80,7 +92,12 @@ export function Sidebar(
           onInput={(event) => setQuery(event.currentTarget.value)}
         />
       </div>
-      <nav aria-label="Threads" class="threads">
+      {fault !== null && (
+        <p class="fault" role="alert">
+          <q dir="auto">{fault.what}</q> {fault.words}
+        </p>
+      )}
+      <nav aria-label="Threads" class="threads" ref={list}>
         <ul>
           {shown.map(({ thread, isWaiting, isStored }) => (
             <ThreadItem
@@ -90,22 +107,30 @@ export function Sidebar(
               isPresent={thread.id === present}
               nowMs={nowMs}
               onOpen={() => {
+                forgive();
                 chat.open(thread.id);
                 onChosen();
               }}
               onRename={isStored
-                ? (title) => void home.threads.rename(thread.id, title).catch(() => {})
+                ? (title) =>
+                  attempt(home.threads.rename(thread.id, title), title, "is not kept as a title.")
                 : null}
               onDelete={() => leave(thread)}
             />
           ))}
         </ul>
-        <ListEnd isRead={isRead} hasFailed={hasFailed} count={shown.length} query={query} />
+        <ListEnd
+          isRead={isRead}
+          hasFailed={hasFailed}
+          count={shown.length}
+          query={query}
+          isAll={nextCursor === null}
+        />
         {nextCursor !== null && (
           <button
             type="button"
-            class="quiet"
-            onClick={() => void home.threads.more().catch(() => {})}
+            class="quiet older"
+            onClick={() => attempt(home.threads.more(), "Show older threads", "did not work.")}
           >
             Show older threads
           </button>
@@ -119,10 +144,10 @@ export function Sidebar(
       </div>
       {leaving !== null && (
         <DeleteDialog
-          title={leaving.title ?? "Untitled"}
+          title={titleOf(leaving)}
           onClose={(isSure) => {
             leave(null);
-            if (isSure) void chat.remove(leaving.id).catch(() => {});
+            if (isSure) attempt(chat.remove(leaving.id), titleOf(leaving), "is not deleted.");
           }}
         />
       )}
@@ -131,17 +156,50 @@ export function Sidebar(
 }
 
 function ListEnd(
-  { isRead, hasFailed, count, query }: {
+  { isRead, hasFailed, count, query, isAll }: {
     readonly isRead: boolean;
     readonly hasFailed: boolean;
     readonly count: number;
     readonly query: string;
+    /** Whether there are no older threads that were not searched. */
+    readonly isAll: boolean;
   },
 ): JSX.Element | null {
   if (hasFailed) return <p class="list-note">The list cannot be read just now.</p>;
   if (!isRead) return <p class="list-note">Reading the list…</p>;
   if (count > 0) return null;
-  return <p class="list-note">{query === "" ? "No threads yet." : "No thread of that name."}</p>;
+  if (query === "") return <p class="list-note">No threads yet.</p>;
+  return (
+    <p class="list-note">
+      {isAll ? "No thread of that name." : "No thread of that name among those shown."}
+    </p>
+  );
+}
+
+function titleOf({ title }: ThreadSummary): string {
+  return title ?? "Untitled";
+}
+
+/** What did not work. */
+interface Fault {
+  /** The thread, or whatever else it is about. */
+  readonly what: string;
+  readonly words: string;
+}
+
+/** The last thing that was tried, if it failed. */
+function useFault(): {
+  readonly fault: Fault | null;
+  readonly attempt: (work: Promise<void>, what: string, words: string) => void;
+  readonly forgive: () => void;
+} {
+  const [fault, setFault] = useState<Fault | null>(null);
+  const forgive = (): void => setFault(null);
+  const attempt = (work: Promise<void>, what: string, words: string): void => {
+    forgive();
+    work.catch((error) => setFault({ what, words: `${words} ${reasonOf(error)}` }));
+  };
+  return { fault, attempt, forgive };
 }
 
 function useClock(): number {
