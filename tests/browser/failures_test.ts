@@ -84,3 +84,48 @@ browserTest("a search says where older threads were not searched", async (browse
   await chat.threads.getByText("No thread of that name.", { exact: true }).waitFor();
   profile.assertQuiet(server.address, FAILED);
 });
+
+browserTest(
+  "a refused message is told, and comes back behind what is typed, twice the same too",
+  async (browser) => {
+    await using server = await ServerProcess.start();
+    const profile = await browser.profile();
+    const chat = await ChatPage.signIn(profile, server.address);
+    await chat.page.evaluate(() => {
+      const threadId = location.hash.slice(1);
+      const item = { threadId, text: "/count 3 1", atMs: Date.now(), refusal: "It was too much." };
+      const items = ["m1", "m2", "m3"].map((id) => ({ ...item, id }));
+      localStorage.setItem("drawbridge:unsent:Ada", JSON.stringify(items));
+    });
+    await chat.page.reload();
+    await chat.alerts("Not sent. It was too much.");
+    for (const answers of [1, 2]) {
+      await chat.button("Edit").first().click();
+      await chat.focused("Message");
+      assertEquals(await chat.message.inputValue(), "/count 3 1");
+      await chat.message.press("Enter");
+      assertEquals(await chat.answered(answers), "1 2 3");
+    }
+    await chat.message.fill("half a thought");
+    await chat.button("Edit").click();
+    const both = "half a thought\n\n/count 3 1";
+    const isBoth = async () => await chat.message.inputValue() === both || undefined;
+    await chat.sees(isBoth, "what was typed and the message");
+    await chat.page.reload();
+    await chat.message.waitFor();
+    assertEquals(await chat.message.inputValue(), both);
+    profile.assertQuiet(server.address);
+  },
+);
+
+browserTest("a message that is too long is told while it is written", async (browser) => {
+  await using server = await ServerProcess.start();
+  const profile = await browser.profile();
+  const chat = await ChatPage.signIn(profile, server.address);
+  await chat.message.fill("x".repeat(1_000_000));
+  await chat.status("The message is too long to send.");
+  await chat.message.fill("x");
+  const told = chat.page.getByRole("status").filter({ hasText: "too long" });
+  await told.waitFor({ state: "detached" });
+  profile.assertQuiet(server.address);
+});

@@ -35,3 +35,8 @@ export class Drafts {
     }
   }
 }
+
+/** What a field holds once a message comes back into it: behind what is typed there, which stays. */
+export function withReturned(typed: string, returned: string): string {
+  return typed.trim() === "" ? returned : `${typed.trimEnd()}\n\n${returned}`;
+}

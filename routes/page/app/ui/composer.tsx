@@ -13,15 +13,21 @@ import { Icon } from "./icon.tsx";
 /** Share of the longest message from which on its length is shown. */
 const TELL_LENGTH = 0.8;
 
-/** Highest field, pixels; a longer text scrolls in it. */
-const MAX_HEIGHT = 240;
+/** Highest field, pixels, and share of the window; a longer text scrolls in it. */
+const MAX_HEIGHT = { pixels: 240, share: 0.4 } as const;
 
 const encoder = new TextEncoder();
+
+/** What the field is to hold. Another object of the same text is another draft. */
+export interface Draft {
+  /** May be empty. */
+  readonly text: string;
+}
 
 /** What a composer is given. */
 export interface ComposerProps {
   readonly fieldRef: RefObject<HTMLTextAreaElement | null>;
-  readonly draft: string;
+  readonly draft: Draft;
   readonly onDraft: (text: string) => void;
   readonly onSend: (text: string) => void;
   /** Stops the answer that streams; null where none does. */
@@ -34,10 +40,16 @@ export interface ComposerProps {
 export function Composer(
   { fieldRef, draft, onDraft, onSend, onStop, maxBytes }: ComposerProps,
 ): JSX.Element {
-  const [text, setText] = useState(draft);
+  const [text, setText] = useState(draft.text);
   // A refused message comes back as the draft.
-  useEffect(() => setText(draft), [draft]);
-  useLayoutEffect(() => fit(fieldRef.current), [text]);
+  useLayoutEffect(() => setText(draft.text), [draft]);
+  // The button that stops takes some of its width.
+  useLayoutEffect(() => fit(fieldRef.current), [text, onStop === null]);
+  useEffect(() => {
+    const refit = (): void => fit(fieldRef.current);
+    addEventListener("resize", refit);
+    return () => removeEventListener("resize", refit);
+  }, [fieldRef]);
   const bytes = text.length * 3 < maxBytes * TELL_LENGTH ? 0 : encoder.encode(text).length;
   const isTooLong = bytes > maxBytes;
   const canSend = text.trim() !== "" && !isTooLong;
@@ -104,6 +116,7 @@ export function Composer(
           ? `${kilobytes(bytes)} of ${kilobytes(maxBytes)}${isTooLong ? ": too long to send" : ""}`
           : <Keys isAnswering={onStop !== null} />}
       </p>
+      <p class="sr" role="status">{isTooLong && "The message is too long to send."}</p>
     </form>
   );
 }
@@ -131,7 +144,8 @@ function Keys({ isAnswering }: { readonly isAnswering: boolean }): JSX.Element {
 function fit(field: HTMLTextAreaElement | null): void {
   if (field === null) return;
   field.style.height = "auto";
-  field.style.height = `${Math.min(field.scrollHeight, MAX_HEIGHT)}px`;
+  const highest = Math.min(MAX_HEIGHT.pixels, innerHeight * MAX_HEIGHT.share);
+  field.style.height = `${Math.min(field.scrollHeight, highest)}px`;
 }
 
 function kilobytes(bytes: number): string {

@@ -11,9 +11,10 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Home } from "../state/chat.ts";
 import type { Conversation } from "../state/conversation.ts";
+import { withReturned } from "../state/drafts.ts";
 import { turnsOf } from "../state/turns.ts";
 import { Announcements } from "./announcements.tsx";
-import { Composer } from "./composer.tsx";
+import { Composer, type Draft } from "./composer.tsx";
 import { Empty } from "./empty.tsx";
 import { Icon } from "./icon.tsx";
 import { TurnView } from "./turn.tsx";
@@ -35,7 +36,7 @@ export function ConversationView(
   const view = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const field = useRef<HTMLTextAreaElement>(null);
-  const [draft, setDraft] = useState(() => home.drafts.read(id));
+  const [draft, setDraft] = useState<Draft>(() => ({ text: home.drafts.read(id) }));
   const [pages, setPages] = useState(1);
   const [fault, setFault] = useState<string | null>(null);
   const end = useEnd(view, content, id);
@@ -84,8 +85,9 @@ export function ConversationView(
       const item = unsentOf(message);
       if (item === undefined) return;
       home.sender.discard(item);
-      home.drafts.write(id, item.text);
-      setDraft(item.text);
+      const text = withReturned(field.current?.value ?? "", item.text);
+      home.drafts.write(id, text);
+      setDraft({ text });
       field.current?.focus();
     },
   };

@@ -102,7 +102,7 @@ function Delivery(
   if (state.kind !== "refused") return null;
   return (
     <div class="delivery refused">
-      <p>
+      <p role="alert">
         <Icon name="warn" />
         Not sent. {state.reason}
       </p>
