@@ -5,6 +5,7 @@
  * @module
  */
 import type { ThreadSummary } from "./api.ts";
+import { cut } from "./cut.ts";
 import type { UnsentItem } from "./unsent_store.ts";
 
 /** One line of the list. */
@@ -36,7 +37,7 @@ export function listed(
 
 function threadOf({ threadId: id, text, atMs }: UnsentItem): ThreadSummary {
   const time = new Date(atMs).toISOString();
-  const title = text.trim().split("\n")[0]!.slice(0, MAX_TITLE);
+  const title = cut(text.trim().split("\n")[0]!, MAX_TITLE);
   return { id, title, createdAt: time, updatedAt: time, headSeq: 0, activeRun: null };
 }
 

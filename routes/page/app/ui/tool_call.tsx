@@ -8,6 +8,7 @@
  */
 import type { JSX } from "preact";
 import type { MessagePart } from "../../../../lib/chat/protocol.ts";
+import { cut } from "../state/cut.ts";
 import { Icon } from "./icon.tsx";
 
 /** Longest input or output that is shown, characters. */
@@ -61,7 +62,7 @@ function Value(
       <dt>{name}</dt>
       <dd>
         <pre tabIndex={0} role="group" aria-label={name}>
-          {text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text}
+          {text.length > MAX_SHOWN ? `${cut(text, MAX_SHOWN)}…` : text}
         </pre>
       </dd>
     </>

@@ -9,6 +9,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { MessagePart } from "../../../../lib/chat/protocol.ts";
+import { cut } from "../state/cut.ts";
 import { textOf, type Turn, type TurnState } from "../state/turns.ts";
 import { AnswerParts, Ending, hasFailed } from "./answer.tsx";
 import { CopyButton } from "./copy_button.tsx";
@@ -65,12 +66,15 @@ function useLate(isSo: boolean): boolean {
 }
 
 function QuestionText({ text }: { readonly text: string }): JSX.Element {
-  const [isWhole, setWhole] = useState(text.length <= MAX_MESSAGE);
+  const isLong = text.length > MAX_MESSAGE;
+  const [isWhole, setWhole] = useState(false);
   return (
     <>
-      <p class="plain">{isWhole ? text : `${text.slice(0, MAX_MESSAGE)}…`}</p>
-      {!isWhole && (
-        <button type="button" class="quiet small" onClick={() => setWhole(true)}>Show all</button>
+      <p class="plain" dir="auto">{isLong && !isWhole ? `${cut(text, MAX_MESSAGE)}…` : text}</p>
+      {isLong && (
+        <button type="button" class="quiet small" onClick={() => setWhole(!isWhole)}>
+          {isWhole ? "Show less" : "Show all"}
+        </button>
       )}
     </>
   );
