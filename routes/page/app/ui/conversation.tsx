@@ -19,6 +19,7 @@ import { Empty } from "./empty.tsx";
 import { Icon } from "./icon.tsx";
 import { TurnView } from "./turn.tsx";
 import { useEnd } from "./use_end.ts";
+import { useKeptFocus } from "./use_kept_focus.ts";
 import { useShortcuts } from "./use_shortcuts.ts";
 
 /** Turns that are shown at first; earlier ones on demand. */
@@ -35,6 +36,7 @@ export function ConversationView(
   const { id } = conversation;
   const view = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
+  const foot = useRef<HTMLDivElement>(null);
   const field = useRef<HTMLTextAreaElement>(null);
   const [draft, setDraft] = useState<Draft>(() => ({ text: home.drafts.read(id) }));
   const [pages, setPages] = useState(1);
@@ -52,10 +54,14 @@ export function ConversationView(
     ? () => void tell(conversation.stop(running.runId))
     : null;
   useShortcuts({ field, onStop: stop });
+  // On a touch screen the keyboard would cover what there is to read.
+  const canHover = matchMedia("(hover: hover)").matches;
   useEffect(() => {
-    // On a touch screen the keyboard would cover what there is to read.
-    if (matchMedia("(hover: hover)").matches) field.current?.focus();
+    if (canHover) field.current?.focus();
   }, []);
+  const resting = (): HTMLElement | null => canHover ? field.current : view.current;
+  useKeptFocus(view, () => view.current);
+  useKeptFocus(foot, resting);
 
   const tell = async (work: Promise<void>): Promise<void> => {
     try {
@@ -109,7 +115,10 @@ export function ConversationView(
             <Empty
               phase={conversation.phase.value}
               isConnected={isConnected}
-              onExample={(text) => send(text)}
+              onExample={(text) => {
+                send(text);
+                resting()?.focus();
+              }}
             />
           )}
           {shown.length < turns.length && (
@@ -131,7 +140,7 @@ export function ConversationView(
           ))}
         </div>
       </div>
-      <div class="foot">
+      <div class="foot" ref={foot}>
         {!end.isFollowing.value && (
           <button type="button" class="to-end" onClick={end.follow}>
             <Icon name="down" />

@@ -7,7 +7,7 @@
  * @module
  */
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { SignIn } from "../settings.ts";
 import { Gate } from "./mark.tsx";
 
@@ -55,6 +55,9 @@ function NameForm(
   { name, onName }: { readonly name: string; readonly onName: (name: string) => void },
 ): JSX.Element {
   const [text, setText] = useState(name);
+  const field = useRef<HTMLInputElement>(null);
+  // A browser minds `autofocus` but once, and who signs out comes here again.
+  useEffect(() => field.current?.focus(), []);
   const submit = (event: Event): void => {
     event.preventDefault();
     const given = text.trim();
@@ -67,7 +70,8 @@ function NameForm(
       <div class="sign-in-row">
         <input
           id="name"
-          autoFocus
+          dir="auto"
+          ref={field}
           autoComplete="username"
           maxLength={MAX_NAME}
           required

@@ -7,7 +7,7 @@
  * @module
  */
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ThreadSummary } from "../state/api.ts";
 import { relativeTime } from "../state/relative_time.ts";
 import { Icon } from "./icon.tsx";
@@ -31,17 +31,21 @@ export function ThreadItem(
 ): JSX.Element {
   const [isRenaming, setRenaming] = useState(false);
   const renameButton = useRef<HTMLButtonElement>(null);
+  const isByKey = useRef(false);
+  useLayoutEffect(() => {
+    if (!isRenaming && isByKey.current) renameButton.current?.focus();
+    isByKey.current = false;
+  }, [isRenaming]);
   const title = thread.title ?? "Untitled";
   if (isRenaming && onRename !== null) {
     return (
       <li>
         <TitleField
           title={title}
-          onEnd={(next) => {
+          onEnd={(next, how) => {
+            isByKey.current = how === "key";
             setRenaming(false);
             if (next !== null && next !== title) onRename(next);
-            // The button is there again with the next picture.
-            requestAnimationFrame(() => renameButton.current?.focus());
           }}
         />
       </li>
@@ -92,18 +96,30 @@ export function ThreadItem(
   );
 }
 
-/** Enter keeps the title, Escape and leaving the field do not change it. */
+/** Enter and leaving the field keep the title, Escape does not change it. */
 function TitleField(
-  { title, onEnd }: { readonly title: string; readonly onEnd: (title: string | null) => void },
+  { title, onEnd }: {
+    readonly title: string;
+    /** Told what to keep, and whether a key has ended it or the focus has gone elsewhere. */
+    readonly onEnd: (title: string | null, how: "key" | "left") => void;
+  },
 ): JSX.Element {
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.select(), []);
+  const isOver = useRef(false);
+  // Before the first key can come.
+  useLayoutEffect(() => field.current?.select(), []);
+  const end = (isKept: boolean, how: "key" | "left"): void => {
+    // The field is left once more when it goes.
+    if (isOver.current) return;
+    isOver.current = true;
+    onEnd(isKept && field.current?.value.trim() || null, how);
+  };
   return (
     <form
       class="rename"
       onSubmit={(event) => {
         event.preventDefault();
-        onEnd(field.current?.value.trim() || null);
+        end(true, "key");
       }}
     >
       <input
@@ -111,11 +127,11 @@ function TitleField(
         aria-label="Title"
         maxLength={MAX_TITLE}
         defaultValue={title}
-        onBlur={() => onEnd(null)}
+        onBlur={() => end(true, "left")}
         onKeyDown={(event) => {
           if (event.key !== "Escape") return;
           event.stopPropagation();
-          onEnd(null);
+          end(false, "key");
         }}
       />
     </form>

@@ -179,13 +179,15 @@ function Pager(
   },
 ): JSX.Element | null {
   if (count < 2) return null;
+  const isEnd = (to: number): boolean => to < 0 || to >= count;
+  // What is disabled in earnest loses the focus.
   const step = (name: string, icon: "left" | "right", to: number): JSX.Element => (
     <button
       type="button"
       class="quiet small"
       aria-label={name}
-      disabled={to < 0 || to >= count}
-      onClick={() => onChoose(to)}
+      aria-disabled={isEnd(to)}
+      onClick={() => isEnd(to) || onChoose(to)}
     >
       <Icon name={icon} />
     </button>

@@ -11,7 +11,7 @@ import { useEffect, useRef } from "preact/hooks";
 export interface Shortcuts {
   /** `/` goes there. */
   readonly field: RefObject<HTMLTextAreaElement | null>;
-  /** Escape; null where nothing is to be stopped. */
+  /** Escape, which other fields keep for themselves; null where nothing is to be stopped. */
   readonly onStop: (() => void) | null;
 }
 
@@ -23,7 +23,8 @@ export function useShortcuts(shortcuts: Shortcuts): void {
     const onKeyDown = (event: KeyboardEvent): void => {
       if (event.defaultPrevented || event.isComposing || isDialogOpen()) return;
       const { field, onStop } = present.current;
-      if (event.key === "Escape" && onStop !== null) {
+      const isElsewhere = isTyping(event) && event.target !== field.current;
+      if (event.key === "Escape" && onStop !== null && !isElsewhere) {
         event.preventDefault();
         onStop();
       } else if (event.key === "/" && !isTyping(event) && !hasModifier(event)) {
