@@ -129,3 +129,15 @@ browserTest("a message that is too long is told while it is written", async (bro
   await told.waitFor({ state: "detached" });
   profile.assertQuiet(server.address);
 });
+
+browserTest("a browser whose storage is full signs in and talks", async (browser) => {
+  await using server = await ServerProcess.start();
+  const script = `Storage.prototype.setItem = () => {
+    throw new DOMException("It is full", "QuotaExceededError");
+  };`;
+  const profile = await browser.profile({ script });
+  const chat = await ChatPage.signIn(profile, server.address);
+  await chat.say("/count 3 1");
+  assertEquals(await chat.answered(), "1 2 3");
+  profile.assertQuiet(server.address);
+});

@@ -108,3 +108,20 @@ browserTest("Escape in the search of threads stops no answer", async (browser) =
   await chat.shows("Stopped.");
   profile.assertQuiet(server.address);
 });
+
+browserTest(
+  "who signs out leaves neither title nor address, and can type a name",
+  async (browser) => {
+    await using server = await ServerProcess.start();
+    const profile = await browser.profile();
+    const chat = await ChatPage.signIn(profile, server.address);
+    await chat.say("/count 2 1");
+    await chat.answered();
+    await chat.page.waitForFunction(() => document.title.startsWith("/count"));
+    await chat.button("Sign out").click();
+    await chat.focused("Your name");
+    assertEquals(await chat.page.title(), "Drawbridge");
+    assertEquals(new URL(chat.page.url()).hash, "");
+    profile.assertQuiet(server.address);
+  },
+);

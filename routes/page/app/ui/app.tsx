@@ -30,6 +30,7 @@ export function App({ signIn }: { readonly signIn: SignIn }): JSX.Element {
   const end = (): void => {
     void chat.value?.close();
     chat.value = null;
+    document.title = "Drawbridge";
   };
   useEffect(() => {
     const name = storage.getItem(NAME_KEY) ?? "";
@@ -44,6 +45,8 @@ export function App({ signIn }: { readonly signIn: SignIn }): JSX.Element {
           ? () => {
             storage.removeItem(NAME_KEY);
             end();
+            // Whoever comes next is to see nothing of it. Who has only lost the session comes back to it.
+            history.replaceState(null, "", location.pathname + location.search);
           }
           : null}
       />
@@ -54,8 +57,12 @@ export function App({ signIn }: { readonly signIn: SignIn }): JSX.Element {
       signIn={signIn}
       name={storage.getItem(NAME_KEY) ?? ""}
       onName={(name) => {
-        storage.setItem(NAME_KEY, name);
         begin(name);
+        try {
+          storage.setItem(NAME_KEY, name);
+        } catch {
+          // Full or forbidden: the name is asked for again after a reload.
+        }
       }}
       onRetry={() => begin("")}
     />
