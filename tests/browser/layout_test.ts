@@ -25,6 +25,36 @@ browserTest("whatever is scrolled to in a long thread, the page itself stays", a
   profile.assertQuiet(server.address);
 });
 
+browserTest("what is written from right to left is shown so, and code is not", async (browser) => {
+  await using server = await ServerProcess.start();
+  const profile = await browser.profile();
+  const chat = await ChatPage.signIn(profile, server.address);
+  const said = "שלום";
+  const blocks = ["# A", "A `x`", "- A", "1. A", "> A", "| A |\n| --- |\n| A |"].join("\n\n");
+  await chat.say(`${blocks.replaceAll("A", said)}\n\n\`\`\`\n${said}\n\`\`\`\n\nEnglish`);
+  await chat.answered();
+  await chat.message.fill(said);
+  await chat.button(`Rename # ${said}`).press("Enter");
+  const directions = (selector: string): Promise<string[]> =>
+    chat.page.evaluate((found) => {
+      const elements = [...document.querySelectorAll(found)];
+      return elements.map((element) =>
+        `${element.tagName.toLowerCase()} ${getComputedStyle(element).direction}`
+      );
+    }, selector);
+  assertEquals(await directions(".prose :is(h3, ul, ol, blockquote, table, figure, code)"), [
+    ...["code ltr", "h3 rtl", "code ltr", "ul rtl", "ol rtl", "blockquote rtl", "table rtl"],
+    ...["figure ltr", "code ltr"],
+  ]);
+  assertEquals(await directions(".question p, .prose > p"), ["p rtl", "p ltr"]);
+  assertEquals(await directions("h1, textarea, [aria-label=Title]"), [
+    ...["input rtl", "h1 rtl", "textarea rtl"],
+  ]);
+  await chat.page.keyboard.press("Escape");
+  assertEquals(await directions(".thread-title"), ["span rtl"]);
+  profile.assertQuiet(server.address);
+});
+
 browserTest("a long draft leaves room for the conversation on a short screen", async (browser) => {
   await using server = await ServerProcess.start();
   const profile = await browser.profile({ viewport: { width: 640, height: 300 } });

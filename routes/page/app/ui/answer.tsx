@@ -39,7 +39,7 @@ function Part(
     return (
       <details class="reasoning">
         <summary>{isOpen ? "Thinking" : "Thoughts"}</summary>
-        <p class="plain">{String(part["text"])}</p>
+        <p class="plain" dir="auto">{String(part["text"])}</p>
       </details>
     );
   }

@@ -83,7 +83,7 @@ export function ChatScreen(
           >
             <Icon name="menu" />
           </button>
-          <h1>{titleOf(chat)}</h1>
+          <h1 dir="auto">{titleOf(chat)}</h1>
           <Connection view={view} isIn={isIn(state.value)} />
         </header>
         <Notice view={view} told={phases.value} onAction={act} />

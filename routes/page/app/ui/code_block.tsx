@@ -22,7 +22,7 @@ export function CodeBlock(
   const pieces = useMemo(() => isOpen ? null : highlight(text, language), [text, language, isOpen]);
   const name = language === "" ? "code" : language.slice(0, 24);
   return (
-    <figure class="code">
+    <figure class="code" dir="ltr">
       <figcaption>
         <span>{name}</span>
         <CopyButton text={text} />

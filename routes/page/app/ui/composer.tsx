@@ -82,6 +82,7 @@ export function Composer(
           id="message"
           ref={fieldRef}
           rows={1}
+          dir="auto"
           placeholder="Write a message"
           enterkeyhint="send"
           aria-describedby="message-hint"

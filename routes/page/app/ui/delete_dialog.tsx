@@ -32,7 +32,7 @@ export function DeleteDialog(
     >
       <h2 id="delete-title">Delete this thread?</h2>
       <p>
-        <q>{title}</q> and all of its messages are deleted for good.
+        <q dir="auto">{title}</q> and all of its messages are deleted for good.
       </p>
       <div class="dialog-row">
         <button type="button" autoFocus onClick={() => onClose(false)}>Keep it</button>

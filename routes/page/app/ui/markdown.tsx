@@ -88,11 +88,11 @@ function OpenBlock(
 function show(block: Block, isOpen: boolean): JSX.Element {
   switch (block.kind) {
     case "markdown":
-      return <Nodes nodes={lex(block.text)} />;
+      return <Nodes nodes={lex(block.text)} dir="auto" />;
     case "code":
       return <CodeBlock language={block.language} text={block.text} isOpen={isOpen} />;
     case "plain":
-      return <p class="plain">{block.text}</p>;
+      return <p class="plain" dir="auto">{block.text}</p>;
     default:
       return block satisfies never;
   }

@@ -87,6 +87,7 @@ export function Sidebar(
         <input
           type="search"
           aria-label="Search threads"
+          dir="auto"
           placeholder="Search"
           value={query}
           onInput={(event) => setQuery(event.currentTarget.value)}
@@ -137,7 +138,7 @@ export function Sidebar(
         )}
       </nav>
       <div class="side-foot">
-        <span class="who" title={home.subject}>{home.subject}</span>
+        <span class="who" dir="auto" title={home.subject}>{home.subject}</span>
         {onSignOut !== null && (
           <button type="button" class="quiet small" onClick={onSignOut}>Sign out</button>
         )}

@@ -62,7 +62,7 @@ export function ThreadItem(
           onOpen();
         }}
       >
-        <span class="thread-title">{title}</span>
+        <span class="thread-title" dir="auto">{title}</span>
         <span class="thread-time">
           {isWaiting
             ? "not sent"
@@ -125,6 +125,7 @@ function TitleField(
       <input
         ref={field}
         aria-label="Title"
+        dir="auto"
         maxLength={MAX_TITLE}
         defaultValue={title}
         onBlur={() => end(true, "left")}
