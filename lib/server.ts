@@ -11,6 +11,7 @@ import type { TokenVerifier } from "./auth/verifier.ts";
 import { Connections } from "./chat/connections.ts";
 import { sessionHost } from "./chat/session_host.ts";
 import type { Config } from "./config.ts";
+import type { StartupReport } from "./http/health.ts";
 import { DRAIN_DEADLINE_MS } from "./limits.ts";
 import type { Application, Listener } from "./listener.ts";
 import { logger } from "./observe/log.ts";
@@ -23,7 +24,6 @@ import type { Services } from "./services.ts";
 import { StartupBarrier } from "./startup/barrier.ts";
 import { startupRecorder } from "./startup/events.ts";
 import { Gate } from "./startup/gate.ts";
-import type { StartupReport } from "./startup/startup.ts";
 import { WaitingRoom } from "./startup/waiting_room.ts";
 
 /** What a server is started with besides its configuration. */
@@ -91,7 +91,6 @@ export function startServer(config: Config, options: ServerOptions): RunningServ
     built?.startup.report() ?? {
       state: services.state,
       attempt: 0,
-      startedAt: null,
       durationMs: performance.now(),
       phases: [],
     };

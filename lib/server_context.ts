@@ -9,6 +9,7 @@ import type { TokenVerifier } from "./auth/verifier.ts";
 import type { Connections } from "./chat/connections.ts";
 import type { SessionHost } from "./chat/session_host.ts";
 import type { Config } from "./config.ts";
+import type { StartupReport } from "./http/health.ts";
 import type { Logger } from "./observe/log.ts";
 import type { MemoryGauge } from "./observe/memory.ts";
 import type { Exposition, Metrics } from "./observe/metrics.ts";
@@ -16,7 +17,7 @@ import type { Tracing } from "./observe/tracing.ts";
 import type { Services } from "./services.ts";
 import type { StartupBarrier } from "./startup/barrier.ts";
 import type { Gate } from "./startup/gate.ts";
-import type { Startup, StartupReport } from "./startup/startup.ts";
+import type { Startup } from "./startup/startup.ts";
 
 /** What exists before any service: made with the server, and never in a request. */
 export interface ServerContext {

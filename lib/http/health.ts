@@ -1,24 +1,21 @@
 /**
  * The health documents (`application/health+json`, draft-inadarei-api-health-check-06)
- * as schemas: the types of what builds them derive from these.
+ * as schemas, and the types of what they tell.
  *
  * @module
  */
 import { z } from "zod";
 import { timeSchema } from "../chat/entries.ts";
-
-/** Where the start-up is; `draining` is final. */
-export const startupStateSchema = z.enum(["starting", "ready", "failed", "draining"]);
-
-/** See {@linkcode startupStateSchema}. */
-export type StartupState = z.infer<typeof startupStateSchema>;
+import { BARRIER_STATES } from "../startup/states.ts";
 
 /** How one phase of the start-up went. */
 export const phaseReportSchema = z.object({
   name: z.string().describe("The phase's fixed name, such as `store`."),
   critical: z.boolean().describe("Whether the start-up fails with it."),
   status: z.enum(["pending", "running", "ok", "failed"])
-    .describe("How far it is in the present start-up attempt."),
+    .describe(
+      "How far it is in the present start-up attempt; an optional one that `failed` is tried again in the background.",
+    ),
   attempts: z.int().min(0).describe("Tries in the present start-up attempt."),
   durationMs: z.number().min(0).nullable().describe(
     "Time it took so far, retries included, milliseconds; null before its first try.",
@@ -30,9 +27,10 @@ export type PhaseReport = z.infer<typeof phaseReportSchema>;
 
 /** How the start-up went so far. */
 export const startupReportSchema = z.object({
-  state: startupStateSchema.describe("`draining` is final."),
+  state: z.enum(BARRIER_STATES).describe("`draining` is final."),
   attempt: z.int().min(0).describe("The start-up attempt, from 1; 0 before the first."),
-  durationMs: z.number().min(0).describe("From process start to ready, or to now, milliseconds."),
+  durationMs: z.number().min(0)
+    .describe("From process start to ready or to the drain, or to now, milliseconds."),
   phases: z.array(phaseReportSchema).readonly().describe("In the order of the bootstrap."),
 });
 
@@ -61,7 +59,6 @@ export type HealthCheck = z.infer<typeof healthCheckSchema>;
 /** A health document. */
 export const healthDocumentSchema = z.object({
   status: healthStatusSchema.describe("The whole server's; the answer is 503 exactly on `fail`."),
-  version: z.string().optional().describe("The deployed version, where it is known."),
   checks: z.record(z.string(), z.array(healthCheckSchema).readonly()).readonly().optional()
     .describe("By the service's name."),
   startup: startupReportSchema.optional().describe("How the start-up went."),

@@ -8,15 +8,6 @@
 import type { HealthCheck, HealthDocument, HealthStatus, StartupReport } from "../http/health.ts";
 import { Redactor } from "./redact.ts";
 
-export type {
-  HealthCheck,
-  HealthDocument,
-  HealthStatus,
-  PhaseReport,
-  StartupReport,
-  StartupState,
-} from "../http/health.ts";
-
 /** The media type of every document here. */
 export const HEALTH_CONTENT_TYPE = "application/health+json";
 
@@ -50,8 +41,6 @@ export interface HealthOptions {
   readonly showErrors: boolean;
   /** The time of the probes, milliseconds since the epoch. */
   readonly nowMs: number;
-  /** The deployed version, where it is known. */
-  readonly version?: string;
 }
 
 /** A document and the status that it goes out with. */
@@ -84,7 +73,6 @@ export function readinessDocument(report: HealthReport, options: HealthOptions):
 export function healthDocument(report: HealthReport, options: HealthOptions): HealthAnswer {
   return answer({
     status: statusOf(report),
-    ...(options.version === undefined ? {} : { version: options.version }),
     checks: checksOf(report, options),
     startup: describeStartup(report.startup),
   });

@@ -6,7 +6,8 @@
  */
 import { clientFrameSchemas, serverFrameSchemas } from "../chat/protocol.ts";
 import type { ErrorCode } from "../errors.ts";
-import type { BarrierState, Verdict } from "../startup/barrier.ts";
+import type { Verdict } from "../startup/barrier.ts";
+import { BARRIER_STATES } from "../startup/states.ts";
 import type { LabelsOf, MetricName } from "./metrics.ts";
 
 /** The start-up's phases, in the order of the bootstrap. */
@@ -29,8 +30,6 @@ const REFUSALS: readonly ErrorCode[] = [
   "SERVICE_UNAVAILABLE",
 ];
 
-const STATES: readonly BarrierState[] = ["starting", "ready", "failed", "draining"];
-
 const VERDICTS: readonly (Verdict<unknown>["kind"] | "refused")[] = [
   ...["ready", "failed", "timed-out", "draining", "gone"] as const,
   "refused",
@@ -47,7 +46,7 @@ export const KNOWN_SERIES: { readonly [Name in MetricName]?: readonly LabelsOf<N
   startup_duration_seconds: [{}],
   startup_phase_duration_seconds: PHASES.map((phase) => ({ phase })),
   startup_phase_failures_total: PHASES.map((phase) => ({ phase })),
-  startup_state: STATES.map((state) => ({ state })),
+  startup_state: BARRIER_STATES.map((state) => ({ state })),
   gate_wait_seconds: VERDICTS.map((verdict) => ({ verdict })),
   gate_waiting: [{}],
   gate_refusals_total: REFUSALS.map((code) => ({ code })),

@@ -5,6 +5,7 @@
  */
 import { deadline } from "@std/async/deadline";
 import { type Random, retrySoonMs } from "./backoff.ts";
+import type { BarrierState } from "./states.ts";
 
 /**
  * Proof that the start-up succeeded, with what it built. Nominal by its private
@@ -27,9 +28,6 @@ class Ready<S> {
 }
 
 export type { Ready };
-
-/** Where a start-up is: `starting` → `ready` | `failed` → `starting` …; `draining` is final. */
-export type BarrierState = "starting" | "ready" | "failed" | "draining";
 
 /** The start-up succeeded. */
 export interface ReadyVerdict<S> {

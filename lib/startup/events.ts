@@ -4,24 +4,7 @@
  * @module
  */
 import type { Metrics } from "../observe/metrics.ts";
-import type { BarrierState } from "./barrier.ts";
-
-/** How far a phase is. A failed optional phase stays `failed` until a try in the background succeeds. */
-export type PhaseStatus = "pending" | "running" | "ok" | "failed";
-
-/** One phase, as health documents show it. Its numbers are of its latest start-up attempt. */
-export interface PhaseReport {
-  /** The phase's fixed name. */
-  readonly name: string;
-  /** Whether the start-up fails with it. */
-  readonly critical: boolean;
-  /** How far it is. */
-  readonly status: PhaseStatus;
-  /** Tries begun. */
-  readonly attempts: number;
-  /** Time it took, or has taken so far, retries included, milliseconds; null before its first try. */
-  readonly durationMs: number | null;
-}
+import { BARRIER_STATES, type BarrierState } from "./states.ts";
 
 /** One thing that happened. A `cause` is for logs alone, never for a client. */
 export type StartupEvent =
@@ -61,8 +44,6 @@ export type StartupEvent =
     readonly failure?: { readonly retryAfterMs: number; readonly cause?: unknown };
   };
 
-const STATES: readonly BarrierState[] = ["starting", "ready", "failed", "draining"];
-
 /** Makes a listener that records a start-up's events as metrics. */
 export function startupRecorder(metrics: Metrics): (event: StartupEvent) => void {
   return (event) => {
@@ -75,7 +56,7 @@ export function startupRecorder(metrics: Metrics): (event: StartupEvent) => void
         return metrics.record("startup_phase_duration_seconds", { phase: event.phase }, seconds);
       }
       case "state":
-        for (const state of STATES) {
+        for (const state of BARRIER_STATES) {
           metrics.record("startup_state", { state }, state === event.state ? 1 : 0);
         }
         // performance.now() counts from the start of the process.

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import type { PhaseReport, PhaseStatus, StartupEvent } from "./events.ts";
+import type { PhaseReport } from "../http/health.ts";
+import type { StartupEvent } from "./events.ts";
 import type { Phase } from "./phase.ts";
 
 interface Progress {
-  status: PhaseStatus;
+  status: PhaseReport["status"];
   attempts: number;
   begunMs: number | null;
   endedMs: number | null;

@@ -4,28 +4,15 @@
  * @module
  */
 import { delay } from "@std/async/delay";
+import type { StartupReport } from "../http/health.ts";
 import { faultCode, NO_TRACER, type Tracer } from "../observe/tracing.ts";
 import { runAttempt } from "./attempt.ts";
 import { type Random, restartBackoffMs } from "./backoff.ts";
-import type { BarrierState, StartupBarrier } from "./barrier.ts";
-import type { PhaseReport, StartupEvent } from "./events.ts";
+import type { StartupBarrier } from "./barrier.ts";
+import type { StartupEvent } from "./events.ts";
 import { PhaseLog } from "./phase_log.ts";
 import type { Phase } from "./phase.ts";
 import type { Plan } from "./phases.ts";
-
-/** The start-up as health documents show it. */
-export interface StartupReport {
-  /** Where it is. */
-  readonly state: BarrierState;
-  /** The attempt, from 1; 0 before the start. */
-  readonly attempt: number;
-  /** When it was started, ISO 8601 UTC; null before. */
-  readonly startedAt: string | null;
-  /** From the start to ready or to the drain, or so far, milliseconds; waits between attempts included. */
-  readonly durationMs: number;
-  /** The phases, in the order of the plan. */
-  readonly phases: readonly PhaseReport[];
-}
 
 /** What a start-up needs. */
 export interface StartupOptions<S> {
@@ -39,7 +26,7 @@ export interface StartupOptions<S> {
   readonly tracer?: Tracer;
   /** Spreads the waits; `Math.random` by default. */
   readonly random?: Random;
-  /** A clock that never goes back, milliseconds; `performance.now` by default. */
+  /** Milliseconds since the process started, on a clock that never goes back; `performance.now` by default. */
   readonly now?: () => number;
 }
 
@@ -65,7 +52,7 @@ export class Startup<S> {
   readonly #listeners = new Set<(event: StartupEvent) => void>();
   readonly #draining = new AbortController();
   #attempt = 0;
-  #started: { readonly at: string; readonly ms: number } | null = null;
+  #isStarted = false;
   #endedMs: number | null = null;
   #stopped: Promise<void> | null = null;
 
@@ -93,8 +80,8 @@ export class Startup<S> {
    * @throws {Error} If it was started before.
    */
   start(): void {
-    if (this.#started !== null) throw new Error("Cannot start: the start-up runs already");
-    this.#started = { at: new Date().toISOString(), ms: this.#now() };
+    if (this.#isStarted) throw new Error("Cannot start: the start-up runs already");
+    this.#isStarted = true;
     void this.#runAttempts();
   }
 
@@ -120,12 +107,10 @@ export class Startup<S> {
 
   /** Where the start-up and its phases are now. */
   report(): StartupReport {
-    const startedMs = this.#started?.ms;
     return {
       state: this.#barrier.state,
       attempt: this.#attempt,
-      startedAt: this.#started?.at ?? null,
-      durationMs: startedMs === undefined ? 0 : (this.#endedMs ?? this.#now()) - startedMs,
+      durationMs: this.#endedMs ?? this.#now(),
       phases: this.#log.report(),
     };
   }

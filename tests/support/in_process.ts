@@ -196,7 +196,6 @@ export class World {
       startup: () => ({
         state: this.barrier.state,
         attempt: 1,
-        startedAt: "2026-01-01T00:00:00.000Z",
         durationMs: 1,
         phases: [{ name: "store", critical: true, status: "ok", attempts: 1, durationMs: 1 }],
       }),
