@@ -15,7 +15,7 @@ export interface FetchBounds {
 }
 
 /** An event is some hundred bytes; a whole tool call in one is the longest that is usual. */
-export const DEFAULT_FETCH_BOUNDS: FetchBounds = {
+const DEFAULT_FETCH_BOUNDS: FetchBounds = {
   maxEventBytes: 1_048_576,
   maxErrorBytes: 16_384,
 };

@@ -22,10 +22,10 @@ export type OfflineReply =
   | { readonly kind: "tool"; readonly call: OfflineToolCall };
 
 /** Most numbers that `/count` counts. */
-export const MAX_COUNT = 10_000;
+const MAX_COUNT = 10_000;
 
 /** Longest wait before a number of `/count`, milliseconds. */
-export const MAX_COUNT_PACE_MS = 5_000;
+const MAX_COUNT_PACE_MS = 5_000;
 
 /** Wait before a number of `/count` that names none, milliseconds. */
 export const DEFAULT_COUNT_PACE_MS = 100;

@@ -32,11 +32,6 @@ export class AgentRegistry {
   get(name: string): Agent | undefined {
     return this.#agents.get(name);
   }
-
-  /** All names, the default's first. */
-  get names(): readonly string[] {
-    return [...this.#agents.keys()];
-  }
 }
 
 /** What the default agent is told where `AGENT_INSTRUCTIONS` says nothing. */

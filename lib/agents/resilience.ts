@@ -19,13 +19,13 @@ import { CallCancelled, ObservedCall } from "./observed_call.ts";
 import type { CallOpener, OpenCall } from "./open_call.ts";
 
 /** Retries of one call at most, the first try not counted. */
-export const MAX_RETRIES = 2;
+const MAX_RETRIES = 2;
 
 /** Shortest first wait before a retry, milliseconds; it doubles, and up to as much again is added at random. */
-export const RETRY_BASE_MS = 200;
+const RETRY_BASE_MS = 200;
 
 /** Longest wait that an endpoint may ask for and still be retried, milliseconds. */
-export const MAX_ASKED_DELAY_MS = 5_000;
+const MAX_ASKED_DELAY_MS = 5_000;
 
 /** Failed calls in a row that open the breaker. */
 export const BREAKER_FAILURES = 5;

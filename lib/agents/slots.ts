@@ -18,11 +18,6 @@ export class RunSlots {
     this.#bySubject = new Tally(limits.runsPerSubject);
   }
 
-  /** Runs that hold a place. */
-  get taken(): number {
-    return this.#taken;
-  }
-
   /** Takes a place for `subject`; false where there is none. */
   tryTake(subject: string): boolean {
     if (this.#taken >= this.#most || !this.#bySubject.hasRoomFor(subject)) return false;

@@ -10,7 +10,7 @@ import { ToolError } from "./tools/tool_error.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** Longest run of one tool, milliseconds. */
-export const TOOL_TIMEOUT_MS = 10_000;
+const TOOL_TIMEOUT_MS = 10_000;
 
 /**
  * A tool as the SDK takes it.
@@ -54,7 +54,7 @@ export function runnableTools<Schema>(
 }
 
 /**
- * Runs one tool for {@linkcode TOOL_TIMEOUT_MS} at most. Its signal aborts with the run's and with the timeout.
+ * Runs one tool for `TOOL_TIMEOUT_MS` at most. Its signal aborts with the run's and with the timeout.
  *
  * @throws {ToolError} in words for the model; anything else that the tool threw is its `cause`.
  */

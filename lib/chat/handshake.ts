@@ -7,17 +7,12 @@
  *
  * @module
  */
-import {
-  BEARER_PROTOCOL_PREFIX,
-  type CredentialCheck,
-  readBearer,
-  readCredential,
-} from "../auth/credentials.ts";
+import { BEARER_PROTOCOL_PREFIX, readCredential } from "../auth/credentials.ts";
 import { originAllowed, type OriginRules } from "../auth/origin.ts";
 import { type Refusal, refuse } from "../auth/refusal.ts";
 import { SUBPROTOCOL } from "./protocol.ts";
 
-export { type CredentialCheck, originAllowed, type OriginRules, readBearer, type Refusal };
+export type { Refusal };
 
 /** A check that passed and has nothing to tell. */
 export interface Passed {

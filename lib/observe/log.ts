@@ -16,8 +16,6 @@ export type LogProperties = Readonly<Record<string, unknown>>;
 
 /** Where one part of the server logs: fixed messages, with the data beside them. */
 export interface Logger {
-  /** For who looks into a fault; not written by default. */
-  debug(message: string, properties?: LogProperties): void;
   /** For the record: something happened as it should. */
   info(message: string, properties?: LogProperties): void;
   /** For the operator, some day: it went on, with something lost. */
@@ -30,8 +28,6 @@ export interface Logger {
 export interface LogOptions {
   /** One JSON object a line; else lines for people. */
   readonly json: boolean;
-  /** Writes `debug` and `trace` records too. Default false: from `info` upward. */
-  readonly debug?: boolean;
   /** Values that are masked wherever they appear, such as `secrets(config)`. */
   readonly secrets?: readonly string[];
   /** Names the span that is active, for `trace_id` and `span_id`. */
@@ -66,12 +62,11 @@ export function configureLogs(options: LogOptions): void {
       // By contract a log that fails changes nothing, and there is nowhere to report it.
     }
   };
-  const lowestLevel = options.debug ? "trace" : "info";
   configureSync({
     reset: true,
     sinks: { lines: sink },
     loggers: [
-      { category: ["drawbridge"], sinks: ["lines"], lowestLevel },
+      { category: ["drawbridge"], sinks: ["lines"], lowestLevel: "info" },
       { category: ["logtape", "meta"], sinks: ["lines"], lowestLevel: "error" },
     ],
   });

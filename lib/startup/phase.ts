@@ -19,8 +19,6 @@ export interface PhaseTraits<T, C extends boolean> {
   readonly name: string;
   /** Whether the start-up fails with it. */
   readonly critical: C;
-  /** Longest single run, milliseconds; `PHASE_TIMEOUT_MS` by default. */
-  readonly timeoutMs?: number | undefined;
   /** Gives back what a run made: when the process stops, and when the run ended too late to be used. */
   dispose?(value: T): void | Promise<void>;
 }
@@ -115,13 +113,13 @@ export class Phase<out T = unknown, out C extends boolean = boolean> implements 
    */
   async tryOnce(signal: AbortSignal, onDisposeFault: DisposeFault): Promise<TryOutcome> {
     if (signal.aborted) return { kind: "aborted" };
-    const { timeoutMs = PHASE_TIMEOUT_MS } = this.#parts;
     const timeout = new AbortController();
     const run = this.#run(AbortSignal.any([signal, timeout.signal]));
     // #run never rejects: it is the signal or the time that does.
-    const outcome = await deadline(run, timeoutMs, { signal }).catch(() => null);
+    const outcome = await deadline(run, PHASE_TIMEOUT_MS, { signal }).catch(() => null);
     if (outcome !== null && !signal.aborted) return this.#keep(outcome);
-    timeout.abort(new DOMException(`Phase ${this.name} exceeded ${timeoutMs} ms`, "TimeoutError"));
+    const fault = `Phase ${this.name} exceeded ${PHASE_TIMEOUT_MS} ms`;
+    timeout.abort(new DOMException(fault, "TimeoutError"));
     void run.then((late) =>
       late.kind === "ok" ? this.#dispose(late.value, onDisposeFault) : undefined
     );

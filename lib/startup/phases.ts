@@ -59,7 +59,6 @@ export function phase<T, C extends boolean, D extends PhaseMap>(
   return new Phase({
     name: definition.name,
     critical: definition.critical,
-    timeoutMs: definition.timeoutMs,
     needs: Object.values(definition.after ?? {}),
     run: (context) =>
       isRoot(definition)

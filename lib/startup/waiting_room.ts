@@ -37,8 +37,6 @@ export interface Place {
   wait(): Promise<void>;
   /** Asks for a turn: they come in order of arrival among those who ask, a batch at a time. */
   ask(): void;
-  /** Asks, and waits. */
-  turn(): Promise<void>;
   /** Frees the place. Leaving again changes nothing. */
   leave(): void;
 }
@@ -157,12 +155,6 @@ class Occupant implements Place {
     if (this.#left || this.#asks) return;
     this.#asks = true;
     this.#desk.ask(this);
-  }
-
-  turn(): Promise<void> {
-    const turn = this.wait();
-    this.ask();
-    return turn;
   }
 
   leave(): void {

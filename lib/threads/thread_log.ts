@@ -216,7 +216,7 @@ export class ThreadLog {
 }
 
 /** A thread's public face. */
-export function toThread(id: string, head: ThreadHead): Thread {
+function toThread(id: string, head: ThreadHead): Thread {
   return {
     id,
     title: head.title,

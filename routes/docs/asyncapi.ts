@@ -87,7 +87,7 @@ export function asyncApiDocument(): Document {
 }
 
 /** The name of the acknowledgement of one kind of request. */
-export function ackNameOf(type: ClientFrameType): string {
+function ackNameOf(type: ClientFrameType): string {
   return `ack.${type}`;
 }
 

@@ -8,10 +8,10 @@ Deno.test("AgentRegistry finds agents by name and answers with the first by defa
   const first = testAgent({ name: "first" });
   const second = testAgent({ name: "second" });
   const registry = new AgentRegistry([first, second]);
+  assertStrictEquals(registry.get("first"), first);
   assertStrictEquals(registry.get("second"), second);
   assertStrictEquals(registry.default, first);
   assertEquals(registry.get("third"), undefined);
-  assertEquals(registry.names, ["first", "second"]);
 });
 
 Deno.test("AgentRegistry knows no agent by the name of an object's own method", () => {

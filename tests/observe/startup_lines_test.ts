@@ -15,7 +15,7 @@ function lineLogger(): { log: Logger; lines: string[] } {
   const lines: string[] = [];
   const write = (msg: string, properties: LogProperties = {}): void =>
     void lines.push(startupLine(msg, properties) ?? msg);
-  return { log: { debug: write, info: write, warn: write, error: write }, lines };
+  return { log: { info: write, warn: write, error: write }, lines };
 }
 
 /** What a console shows of these events. */

@@ -53,17 +53,6 @@ Deno.test("Phase times a run out, aborts it, and disposes of what it yields too 
   assertEquals([disposed, store.done], [["late"], false]);
 });
 
-Deno.test("Phase takes its own timeout before the default one", async () => {
-  using time = new FakeTime();
-  const run = new Scripted<string>().run;
-  const seen = watch(
-    phase({ name: "store", critical: true, timeoutMs: 50, run }).tryOnce(stays(), noFault),
-  );
-  await time.tickAsync(50);
-  await time.runMicrotasks();
-  assertEquals(seen.value, { kind: "timed-out" });
-});
-
 Deno.test("Phase bears the late error of a run that timed out", async () => {
   using time = new FakeTime();
   const script = new Scripted<string>();

@@ -8,6 +8,13 @@ function enter(room: WaitingRoom, subject: string | null): Place {
   return place;
 }
 
+/** Asks for a turn, and waits for it. */
+function turn(place: Place): Promise<void> {
+  const turn = place.wait();
+  place.ask();
+  return turn;
+}
+
 Deno.test("WaitingRoom refuses a subject's caller over its limit, and no other's", () => {
   const room = new WaitingRoom({ total: 10, perSubject: 2 });
   enter(room, "ann");
@@ -89,7 +96,7 @@ Deno.test("WaitingRoom releases 200 in order of arrival, in batches that grow, o
   const released: number[] = [];
   // They ask in reverse: who came first still goes first.
   for (const [index, place] of [...places.entries()].toReversed()) {
-    void place.turn().then(() => released.push(index));
+    void turn(place).then(() => released.push(index));
   }
   const sizes: number[] = [];
   for (let steps = 0; steps < 7; steps++) {
@@ -104,10 +111,10 @@ Deno.test("WaitingRoom releases 200 in order of arrival, in batches that grow, o
 Deno.test("WaitingRoom releases those who ask after a release has ended", async () => {
   const { room, step } = stepped(64);
   const released: string[] = [];
-  void enter(room, null).turn().then(() => released.push("first"));
+  void turn(enter(room, null)).then(() => released.push("first"));
   await step();
   assertEquals(released, ["first"]);
-  void enter(room, null).turn().then(() => released.push("second"));
+  void turn(enter(room, null)).then(() => released.push("second"));
   await step();
   assertEquals(released, ["first", "second"]);
 });
@@ -116,11 +123,11 @@ Deno.test("WaitingRoom gives a place as many turns as it asks for, one at a time
   const { room, step } = stepped(64);
   const place = enter(room, null);
   let turns = 0;
-  void place.turn().then(() => turns++);
-  void place.turn().then(() => turns++);
+  void turn(place).then(() => turns++);
+  void turn(place).then(() => turns++);
   await step();
   assertEquals(turns, 2);
-  void place.turn().then(() => turns++);
+  void turn(place).then(() => turns++);
   await macrotask();
   assertEquals(turns, 2);
   await step();
@@ -130,10 +137,10 @@ Deno.test("WaitingRoom gives a place as many turns as it asks for, one at a time
 Deno.test("WaitingRoom keeps nobody who leaves while asking, or asks after leaving", async () => {
   const { room } = stepped(64);
   const place = enter(room, null);
-  const turn = place.turn();
+  const asked = turn(place);
   place.leave();
-  await turn;
-  await place.turn();
+  await asked;
+  await turn(place);
   assertEquals(room.size, 0);
 });
 
@@ -143,7 +150,7 @@ Deno.test("WaitingRoom lets the event loop turn between two batches by itself", 
   const other = macrotask().then(() => seen.push("loop")).then(() => macrotask())
     .then(() => seen.push("loop"));
   const turns = ["first", "second"].map((name) =>
-    enter(room, null).turn().then(() => seen.push(name))
+    turn(enter(room, null)).then(() => seen.push(name))
   );
   await Promise.all([other, ...turns]);
   assertEquals(seen, ["loop", "first", "loop", "second"]);

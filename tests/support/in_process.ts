@@ -66,7 +66,7 @@ export interface WorldOptions {
 
 /** A log record as a test sees it. */
 export interface Logged {
-  readonly level: "debug" | "info" | "warn" | "error";
+  readonly level: "info" | "warn" | "error";
   readonly message: string;
   readonly properties: Readonly<Record<string, unknown>>;
 }
@@ -291,7 +291,7 @@ export class World {
   #logger(): Logger {
     const at = (level: Logged["level"]): Logger["info"] => (message, properties = {}) =>
       void this.logged.push({ level, message, properties });
-    return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+    return { info: at("info"), warn: at("warn"), error: at("error") };
   }
 }
 
