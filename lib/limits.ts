@@ -55,7 +55,7 @@ export const DEFAULT_LIMITS: Limits = Object.fromEntries(
 export const MAX_ID_LENGTH = 64;
 
 /** The alphabet and length of every id that a client chooses. */
-export const ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
+export const ID_PATTERN: RegExp = new RegExp(`^[A-Za-z0-9_-]{1,${MAX_ID_LENGTH}}$`);
 
 /** Longest token that is read at all, bytes. Longer ones are refused unread. */
 export const MAX_TOKEN_BYTES = 8 * 1024;
@@ -65,6 +65,9 @@ export const MAX_SUBJECT_LENGTH = 256;
 
 /** Longest thread title, UTF-16 units. */
 export const MAX_TITLE_LENGTH = 200;
+
+/** Threads open on one socket: bounds what one client makes the server follow; over it: `INVALID_REQUEST`. */
+export const MAX_OPEN_THREADS = 1_000;
 
 /** Runs that may wait in one thread behind its active run. */
 export const MAX_QUEUED_RUNS = 10;
@@ -90,10 +93,10 @@ export const JWKS_COOLDOWN_MS = 10_000;
 /** Timeout of one start-up phase, milliseconds. */
 export const PHASE_TIMEOUT_MS = 10_000;
 
-/** Time from a phase's first error in which they must begin, milliseconds. */
+/** Time from a phase's first error in which its further tries must begin, milliseconds. */
 export const PHASE_RETRY_WINDOW_MS = 5_000;
 
-/** Waits before those tries, milliseconds: they add up to less than 5 s. */
+/** Waits before the tries that follow errors, milliseconds: they add up to less than that window. */
 export const PHASE_RETRY_DELAYS_MS = [500, 1_000, 2_000] as const;
 
 /** First and longest wait between two start-up attempts, milliseconds. */

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { ID_PATTERN } from "./limits.ts";
 
 /** An id for a request: the client's own, where it is one of ours in form, or a new one. */
 export function requestIdOf(headers: Headers): string {
   const given = headers.get("x-request-id");
-  return given !== null && /^[A-Za-z0-9_-]{1,64}$/.test(given) ? given : crypto.randomUUID();
+  return given !== null && ID_PATTERN.test(given) ? given : crypto.randomUUID();
 }

@@ -5,10 +5,10 @@
  * @module
  */
 import { z } from "zod";
-import { ID_PATTERN } from "../limits.ts";
+import { ID_PATTERN, MAX_ID_LENGTH } from "../limits.ts";
 
 /** An id chosen by a client: 1 to 64 of `A-Z a-z 0-9 _ -`. */
-export const idSchema = z.string().regex(ID_PATTERN, "1 to 64 of A-Z a-z 0-9 _ -");
+export const idSchema = z.string().regex(ID_PATTERN, `1 to ${MAX_ID_LENGTH} of A-Z a-z 0-9 _ -`);
 
 /** The name of an agent. */
 export const agentNameSchema = z.string().min(1).max(64);

@@ -5,6 +5,7 @@
  */
 import type { Principal } from "../auth/principal.ts";
 import { AppError } from "../errors.ts";
+import { MAX_OPEN_THREADS } from "../limits.ts";
 import { NO_TRACER, type Tracer } from "../observe/tracing.ts";
 import type { Services } from "../services.ts";
 import type { Topic } from "./fan_out.ts";
@@ -26,9 +27,6 @@ export interface FrameHandlersParts {
 
 /** What a handler does: a ping is answered before. */
 export type HandledFrame = Exclude<ClientFrame, { type: "ping" }>;
-
-/** Threads open on one socket at most: bounds what one client makes the server follow. */
-const MAX_OPEN_THREADS = 1_000;
 
 /** Handles one session's frames, and holds its open threads. */
 export class FrameHandlers {

@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { FrameHandlers } from "../../lib/chat/frame_handlers.ts";
 import type { ServerFrame } from "../../lib/chat/protocol.ts";
 import { AppError } from "../../lib/errors.ts";
+import { MAX_OPEN_THREADS } from "../../lib/limits.ts";
 import { eventually, World } from "../support/in_process.ts";
 
 /** Handlers of alice's on a world, and what they sent. */
@@ -21,7 +22,7 @@ function makeHandlers(world: World): { handlers: FrameHandlers; sent: ServerFram
   return { handlers, sent };
 }
 
-Deno.test("FrameHandlers opens at most 1000 threads, and another once one is closed", async () => {
+Deno.test("FrameHandlers opens MAX_OPEN_THREADS at most, and another once one is closed", async () => {
   await using world = await World.open();
   const { handlers, sent } = makeHandlers(world);
   const open = async (threadId: string): Promise<void> => {
@@ -29,8 +30,8 @@ Deno.test("FrameHandlers opens at most 1000 threads, and another once one is clo
     await handlers.handle({ type: "thread.open", id: threadId, threadId });
   };
   try {
-    for (let at = 0; at < 1_000; at++) await open(`t${at}`);
-    assertEquals(sent.filter(({ type }) => type === "thread.opened").length, 1_000);
+    for (let at = 0; at < MAX_OPEN_THREADS; at++) await open(`t${at}`);
+    assertEquals(sent.filter(({ type }) => type === "thread.opened").length, MAX_OPEN_THREADS);
     const error = await assertRejects(() => open("one-more"), AppError);
     assertEquals(error.code, "INVALID_REQUEST");
     const message = { id: "m", text: "hello" };

@@ -151,6 +151,7 @@ function fixedNumbers(): string {
     [String(limits.MAX_TITLE_LENGTH), "UTF-16 units of a thread's title"],
     [String(limits.MAX_SUBJECT_LENGTH), "UTF-16 units of a token's `sub`"],
     [String(limits.MAX_TOKEN_BYTES), "bytes of a token"],
+    [String(limits.MAX_OPEN_THREADS), "threads open on one socket; for another: `INVALID_REQUEST`"],
     [String(limits.MAX_QUEUED_RUNS), "runs that wait in one thread"],
     [String(limits.MAX_RUN_ATTEMPTS), "attempts of one run"],
     [String(limits.MAX_DROPPED_FRAMES), "frames dropped for their rate, then close 4429"],
