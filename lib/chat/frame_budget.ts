@@ -6,7 +6,7 @@
  */
 import { MAX_DROPPED_FRAMES } from "../limits.ts";
 
-/** What becomes of a frame. `flooding` and `bad` close the socket. */
+/** What becomes of a frame. `flooding` closes the socket. */
 export type FrameVerdict = "take" | "drop" | "flooding";
 
 /** Counts one socket's frames. */

@@ -1,7 +1,8 @@
 /**
  * Group commit: commits that are asked for while another is under way go
  * together as one. A commit costs the database one flush to disk, whatever it
- * holds; one that finds nobody under way goes at once.
+ * holds; one that finds nobody under way goes at once, unless no client waits
+ * for it: it may then wait a moment for others.
  *
  * @module
  */

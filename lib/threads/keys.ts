@@ -15,6 +15,7 @@
  * note     instance subject thread ring           NoteRecord  what an instance is to look at
  * bell     instance                               ""          changes with every note; watched
  * instance instance                               last sign of life, milliseconds
+ * probe    instance                               when the store was last probed, milliseconds
  * ```
  *
  * @module
@@ -167,4 +168,9 @@ export const INSTANCE_PREFIX: StoreKey<number> = ["instance"];
 /** Key of an instance's last sign of life. */
 export function instanceKey(instanceId: string): StoreKey<number> {
   return ["instance", instanceId];
+}
+
+/** Key that an instance writes and reads to see whether the store works. */
+export function probeKey(instanceId: string): StoreKey<number> {
+  return ["probe", instanceId];
 }

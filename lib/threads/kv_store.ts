@@ -8,6 +8,7 @@
 import { deadline } from "@std/async/deadline";
 import { delay } from "@std/async/delay";
 import { STORE_DEADLINE_MS } from "../limits.ts";
+import { probeKey } from "./keys.ts";
 import {
   type Commit,
   type KeyPart,
@@ -137,7 +138,7 @@ export class KvStore implements Store {
   }
 
   async probe(): Promise<void> {
-    const key = ["probe", this.#options.instanceId];
+    const key = probeKey(this.#options.instanceId) as Deno.KvKey;
     try {
       await this.#timed("probe", async () => {
         await this.#kv.set(key, Date.now(), { expireIn: 60_000 });

@@ -1,6 +1,6 @@
 /**
- * Threads as their owner sees them: create, list, rename, delete, and read the
- * log. Appends belong to `run_log.ts`.
+ * Threads as their owner sees them: create, list, rename, and read the log.
+ * Appends belong to `run_log.ts`, deletion to `thread_removal.ts`.
  *
  * @module
  */
