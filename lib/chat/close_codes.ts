@@ -71,6 +71,12 @@ export function closeNotes(): CloseNote[] {
 /** What a peer closes with where all is well, or no close frame came: RFC 6455 §7.4.1, and 0 of the platform's. */
 const PEER_CLOSES: ReadonlySet<number> = new Set([0, 1000, 1001, 1005, 1006]);
 
+/** What {@linkcode closeLabel} can say. */
+export function closeLabels(): string[] {
+  return [...new Set([...PEER_CLOSES, ...closeNotes().map(({ code }) => code)])].map(String)
+    .concat("other");
+}
+
 /**
  * The code by which a close is counted: this side's own, whatever the peer answered. Of the peer's
  * only the usual ones: it may choose any other freely, and would fill the metric with them.

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { closeLabels } from "../chat/close_codes.ts";
 import { clientFrameSchemas, serverFrameSchemas } from "../chat/protocol.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { Verdict } from "../startup/barrier.ts";
@@ -35,12 +36,6 @@ const VERDICTS: readonly (Verdict<unknown>["kind"] | "refused")[] = [
   "refused",
 ];
 
-/** How a peer closes or is lost (0: without a close frame), then this side's own codes. */
-const CLOSES = [
-  ...["0", "1000", "1001", "1005", "1006", "other"],
-  ...["1003", "1009", "1011", "1012", "1013", "4400", "4401", "4429"],
-];
-
 /** Labels of the known series, by metric; of a metric that is not here, all are unknown. */
 export const KNOWN_SERIES: { readonly [Name in MetricName]?: readonly LabelsOf<Name>[] } = {
   startup_duration_seconds: [{}],
@@ -51,7 +46,7 @@ export const KNOWN_SERIES: { readonly [Name in MetricName]?: readonly LabelsOf<N
   gate_waiting: [{}],
   gate_refusals_total: REFUSALS.map((code) => ({ code })),
   connections: [{}],
-  closes_total: CLOSES.map((code) => ({ code })),
+  closes_total: closeLabels().map((code) => ({ code })),
   frames_total: [
     ...[...Object.keys(clientFrameSchemas), "invalid", "dropped"]
       .map((type) => ({ direction: "in", type })),

@@ -1,7 +1,20 @@
 import { assertEquals } from "@std/assert";
-import { KNOWN_SERIES } from "../../lib/observe/known_series.ts";
-import { type MetricDefinition, type MetricName, METRICS } from "../../lib/observe/metrics.ts";
+import type { TokenVerifier } from "../../lib/auth/verifier.ts";
+import { bootstrap } from "../../lib/bootstrap.ts";
+import { closeLabel, closeNotes } from "../../lib/chat/close_codes.ts";
+import { loadConfig } from "../../lib/config.ts";
+import { KNOWN_SERIES, PHASES } from "../../lib/observe/known_series.ts";
+import { logger } from "../../lib/observe/log.ts";
+import {
+  type MetricDefinition,
+  type MetricName,
+  METRICS,
+  Metrics,
+} from "../../lib/observe/metrics.ts";
 import { SeriesTable } from "../../lib/observe/series.ts";
+import { Tracing } from "../../lib/observe/tracing.ts";
+import type { Services } from "../../lib/services.ts";
+import { StartupBarrier } from "../../lib/startup/barrier.ts";
 
 /** A table, and what it wrote: `name{values} value`, from after its making. */
 function makeTable(): { table: SeriesTable; opened: string[]; written: string[] } {
@@ -34,6 +47,30 @@ Deno.test("every metric has known series, with exactly its labels", () => {
     assertEquals(known.length > 0, true, name);
     for (const series of known) assertEquals(Object.keys(series), [...labels], name);
   }
+});
+
+Deno.test("the known phases are the bootstrap's, in its order", async () => {
+  const { startup, stopTelemetry } = await bootstrap({
+    config: loadConfig({ APP_ENV: "test" }),
+    metrics: new Metrics(),
+    tracing: new Tracing(),
+    log: logger("test"),
+    instanceId: "i",
+    onDeploy: false,
+    services: new StartupBarrier<Services>(),
+    keys: new StartupBarrier<TokenVerifier>(),
+  });
+  assertEquals(startup.report().phases.map(({ name }) => name), [...PHASES]);
+  await startup.stop();
+  stopTelemetry();
+});
+
+Deno.test("every close is counted in a series that is known", () => {
+  const known = new Set(KNOWN_SERIES.closes_total?.map(({ code }) => code));
+  const own = closeNotes().map(({ code }) => closeLabel(code, 1000));
+  const peers = [0, 1000, 1001, 1005, 1006, 3000, 4999].map((code) => closeLabel(null, code));
+  assertEquals([...own, ...peers].filter((label) => !known.has(label)), []);
+  assertEquals(known.size, new Set([...own, ...peers]).size);
 });
 
 Deno.test("SeriesTable adds counters up and keeps a gauge's last value, until it is flushed", () => {
