@@ -28,7 +28,11 @@ await client.close();
 \`\`\`
 
 Node 20 and 21 have no \`WebSocket\` of their own: give the client one, as \`WebSocket\` of the package \`ws\`.
-\`DrawbridgeChatTransport\` is a \`ChatTransport\` for \`useChat\` of the AI SDK.
+\`DrawbridgeChatTransport\` is a \`ChatTransport\` for \`useChat\` of the AI SDK, over such a client:
+
+\`\`\`js
+const { messages, sendMessage } = useChat({ transport: new DrawbridgeChatTransport(client) });
+\`\`\`
 `;
 
 /** What `package.json` says. */

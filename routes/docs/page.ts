@@ -83,10 +83,7 @@ ${block(FIRST_STEPS)}
 <p>${
     prose(
       "While the server starts, the handshake waits at the gate, and what becomes of it is said on " +
-        "the socket. See [`GET /ws`] for its headers and refusals.".replace("[", "").replace(
-          "]",
-          "",
-        ),
+        "the socket. See `GET /ws` for its headers and refusals.",
     )
   }</p>
 ${
