@@ -90,6 +90,18 @@ export const MAX_EXP_SECONDS = 8.64e12;
 /** Least time between two fetches of a JWKS, milliseconds. */
 export const JWKS_COOLDOWN_MS = 10_000;
 
+/** Longest delay that `setTimeout` keeps, milliseconds (a 32-bit integer): a longer one fires at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Shortest RSA modulus, bits (RFC 7518 §3.3). */
+export const MIN_RSA_BITS = 2048;
+
+/** Newest entries of a thread that a model is shown, and that are kept in memory for it; older ones are left out. */
+export const MAX_SHOWN_ENTRIES = 200;
+
+/** Share of `LIMIT_UNSENT_BYTES` above which catching up waits for the reader. */
+export const HIGH_WATER = 0.25;
+
 /** Timeout of one start-up phase, milliseconds. */
 export const PHASE_TIMEOUT_MS = 10_000;
 

@@ -4,9 +4,8 @@
  * @module
  */
 import { delay } from "@std/async/delay";
-import { AppError } from "../errors.ts";
 import type { ChunkBatch, ChunkLog } from "../threads/chunk_log.ts";
-import { UnknownCommitError } from "../threads/store.ts";
+import { isPassing } from "../threads/store.ts";
 import type { RunClaim } from "../threads/thread_edit.ts";
 
 /** Longest wait of a chunk, milliseconds: a follower elsewhere sees it within 500 ms. */
@@ -161,10 +160,4 @@ export class ChunkWriter {
       }
     }
   }
-}
-
-/** Whether the store may take the same write later. */
-export function isPassing(error: unknown): boolean {
-  return error instanceof UnknownCommitError ||
-    error instanceof AppError && error.code === "STORE_UNAVAILABLE";
 }

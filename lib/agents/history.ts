@@ -4,14 +4,12 @@
  *
  * @module
  */
+import { MAX_SHOWN_ENTRIES } from "../limits.ts";
 import type { Incarnation } from "../threads/keys.ts";
 import { textOf } from "../threads/search.ts";
 import type { NumberedEntry } from "../threads/thread_edit.ts";
 import type { ThreadLog } from "../threads/thread_log.ts";
 import type { ModelTurn } from "./model.ts";
-
-/** Newest entries that a model is shown; older ones are left out. */
-const MAX_ENTRIES = 200;
 
 /**
  * Reads the conversation up to the user message that a run answers.
@@ -22,7 +20,7 @@ export async function readConversation(
   threads: ThreadLog,
   run: { thread: Incarnation; replyToSeq: number; startedSeq: number },
 ): Promise<ModelTurn[]> {
-  const range = { throughSeq: run.startedSeq, limit: MAX_ENTRIES };
+  const range = { throughSeq: run.startedSeq, limit: MAX_SHOWN_ENTRIES };
   const entries = await threads.conversation(run.thread, range);
   if (!entries.some(({ seq }) => seq === run.replyToSeq)) {
     // Many runs were regenerated or queued since: the message itself must not be missing.

@@ -5,8 +5,9 @@
  * @module
  */
 import { delay } from "@std/async/delay";
+import { threadNameOf } from "../threads/keys.ts";
 import type { ThreadRef } from "../threads/records.ts";
-import { isPassing } from "./chunk_writer.ts";
+import { isPassing } from "../threads/store.ts";
 
 /** Wait before a store that failed is asked again, milliseconds. */
 const STORE_RETRY_MS = 1_000;
@@ -41,7 +42,7 @@ export class TakeoverWatch {
 
   /** Begins to watch a thread, unless it is watched already. */
   watch({ subject, threadId }: ThreadRef): void {
-    const name = nameOf({ subject, threadId });
+    const name = threadNameOf({ subject, threadId });
     if (this.#watched.has(name) || this.#stop.signal.aborted) return;
     this.#watched.set(name, () => {});
     this.#task(this.#loop({ subject, threadId }).finally(() => this.#watched.delete(name)));
@@ -49,7 +50,7 @@ export class TakeoverWatch {
 
   /** Begins to watch a thread, or looks at once where it is watched already. */
   wake(ref: ThreadRef): void {
-    this.#watched.get(nameOf(ref))?.();
+    this.#watched.get(threadNameOf(ref))?.();
     this.watch(ref);
   }
 
@@ -97,14 +98,10 @@ export class TakeoverWatch {
         if (!isPassing(error)) throw error;
       }
       const woken = new AbortController();
-      this.#watched.set(nameOf(ref), () => woken.abort());
+      this.#watched.set(threadNameOf(ref), () => woken.abort());
       await delay(waitMs, { signal: AbortSignal.any([signal, woken.signal]) }).catch((error) => {
         if (!woken.signal.aborted) throw error;
       });
     }
   }
-}
-
-function nameOf({ subject, threadId }: ThreadRef): string {
-  return `${threadId} ${subject}`;
 }

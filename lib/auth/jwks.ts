@@ -5,15 +5,13 @@
  * @module
  */
 import { createLocalJWKSet, type JWK } from "jose";
+import { MIN_RSA_BITS } from "../limits.ts";
 
 /** Longest fetch of a set, its body included, milliseconds. */
 export const JWKS_TIMEOUT_MS = 5_000;
 
 /** Largest body of a set, bytes; a set of a hundred RSA keys with certificates is half of it. */
 export const MAX_JWKS_BYTES = 256 * 1024;
-
-/** Shortest RSA modulus, bits (RFC 7518 §3.3). */
-const MIN_RSA_BITS = 2048;
 
 /** One key of a set, imported for one algorithm. */
 export interface SetKey {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { MAX_TIMER_MS } from "../limits.ts";
 
 /** What a moment comes to. */
 export interface Due {
@@ -12,9 +13,6 @@ export interface Due {
 
 /** Moments that share a slot come together at its end, milliseconds: each at most that late. */
 const SLOT_MS = 1_000;
-
-/** Longest timer of the platform, milliseconds (a 32-bit integer). */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Tells each of many when its moment has come, by the wall clock: never before it, and at most a

@@ -4,17 +4,14 @@
  *
  * @module
  */
+import { type Incarnation, nameOf } from "../threads/keys.ts";
 import { LiveRun, type RunAttempt, StreamTurn } from "./live_run.ts";
 import { encodeChunks, encodeFrame, type Entry } from "./protocol.ts";
 
 export type { LiveRun, RunAttempt };
 
-/** One incarnation of a subject's thread. */
-export interface Topic {
-  readonly subject: string;
-  readonly threadId: string;
-  readonly generation: string;
-}
+/** What is followed: one incarnation of a subject's thread. */
+export type Topic = Incarnation;
 
 /** Who follows a topic. Its methods are called in the order of events and must not throw. */
 export interface TopicListener {
@@ -99,9 +96,4 @@ export class FanOut {
   live(topic: Topic): LiveRun | null {
     return this.#live.get(nameOf(topic)) ?? null;
   }
-}
-
-function nameOf({ subject, threadId, generation }: Topic): string {
-  // Neither of the last two holds a space.
-  return `${threadId} ${generation} ${subject}`;
 }

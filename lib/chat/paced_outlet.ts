@@ -5,6 +5,7 @@
  * @module
  */
 import { delay } from "@std/async/delay";
+import { HIGH_WATER } from "../limits.ts";
 import type { ServerFrameType } from "./protocol.ts";
 import type { ChatSocket } from "./socket.ts";
 import type { Outlet } from "./subscription_parts.ts";
@@ -20,9 +21,6 @@ export interface PacedOutletOptions {
   /** Told of something that should not happen, while the socket is open. */
   readonly onFault: (error: unknown) => void;
 }
-
-/** Share of the bound above which catching up waits for the reader. */
-const HIGH_WATER = 0.25;
 
 /** Wait between two looks at what the reader has taken, milliseconds. */
 const LOOK_MS = 20;

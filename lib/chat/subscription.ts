@@ -6,6 +6,7 @@
  */
 import { delay } from "@std/async/delay";
 import { AppError } from "../errors.ts";
+import { isUnavailable } from "../threads/store.ts";
 import type { FanOut, RunAttempt, Topic, TopicListener } from "./fan_out.ts";
 import { frameful } from "./frameful.ts";
 import {
@@ -149,7 +150,7 @@ export class Subscription implements TopicListener {
         if (this.isClosed) return;
         await this.#outlet.drained();
         if (isDeleted(error)) return this.close();
-        if (!isRetryable(error)) throw error;
+        if (!isUnavailable(error)) throw error;
         this.#moved = true;
         await delay(RETRY_MS);
       }
@@ -225,8 +226,4 @@ function isSame<A extends RunAttempt>(a: A | null, b: RunAttempt): a is A {
 
 function isDeleted(error: unknown): boolean {
   return error instanceof AppError && error.code === "NOT_FOUND";
-}
-
-function isRetryable(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "STORE_UNAVAILABLE";
 }

@@ -6,6 +6,7 @@
  */
 import type { Principal } from "../auth/principal.ts";
 import { AppError, toAppError } from "../errors.ts";
+import { HIGH_WATER, MAX_TIMER_MS } from "../limits.ts";
 import type { Services } from "../services.ts";
 import { answerId } from "../threads/thread_edit.ts";
 import type { Chunk } from "../agents/model.ts";
@@ -47,9 +48,6 @@ export interface UiStreamParts {
   readonly onFault: (error: unknown) => void;
 }
 
-/** Share of `maxUnsentBytes` above which catching up waits for the reader. */
-const HIGH_WATER = 0.25;
-
 /**
  * Time between two looks at a stream, milliseconds. Each sends a sign of life where nothing else
  * waits to be read: proxies cut a silent stream after 30 s or more.
@@ -58,9 +56,6 @@ const LOOK_MS = 15_000;
 
 /** Time to read what was sent before the token expired, milliseconds; the stream ends within 5 s of it. */
 const LAST_WORD_MS = 4_000;
-
-/** Longest timer of the platform, milliseconds (a 32-bit integer). */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Streams one run from {@linkcode begin} to its end, and is no part of it: a

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { MIN_RSA_BITS } from "../limits.ts";
 import { parseSpki, type SpkiKey } from "./spki.ts";
 
 /** A checked key, or that it is none. */
@@ -15,9 +16,6 @@ export type PublicKeyCheck =
     readonly algorithms: readonly string[];
   }
   | { readonly ok: false };
-
-/** Shortest RSA key, bits (RFC 7518 §3.3). */
-const MIN_RSA_BITS = 2048;
 
 const CURVE_ALGORITHMS = { "P-256": "ES256", "P-384": "ES384", "P-521": "ES512" } as const;
 

@@ -5,10 +5,10 @@
  *
  * @module
  */
+import { MAX_TIMER_MS } from "../limits.ts";
 import { type VariableName, VARIABLES } from "./variables.ts";
 
-/** The longest delay that `setTimeout` keeps, milliseconds; a longer one fires at once. */
-export const MAX_TIMER_MS = 2 ** 31 - 1;
+export { MAX_TIMER_MS };
 
 /** One thing that is wrong with the environment. */
 export interface ConfigFault {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { threadNameOf } from "./keys.ts";
 import type { ThreadHead, ThreadRef } from "./records.ts";
 import { Tails } from "./tails.ts";
 
@@ -31,12 +32,12 @@ export class Heads {
 
   /** The head of a thread as this instance last wrote it, perhaps outdated. */
   recall(ref: ThreadRef): KnownHead | undefined {
-    return this.#known.get(nameOf(ref));
+    return this.#known.get(threadNameOf(ref));
   }
 
   /** Remembers what was just committed. */
   remember(ref: ThreadRef, known: KnownHead): void {
-    const name = nameOf(ref);
+    const name = threadNameOf(ref);
     this.#known.delete(name);
     this.#known.set(name, known);
     if (this.#known.size <= this.#max) return;
@@ -45,9 +46,4 @@ export class Heads {
       return;
     }
   }
-}
-
-function nameOf({ subject, threadId }: ThreadRef): string {
-  // An id holds no space.
-  return `${threadId} ${subject}`;
 }

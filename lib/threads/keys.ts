@@ -37,6 +37,12 @@ export interface Incarnation extends ThreadRef {
   readonly generation: string;
 }
 
+/** A name in maps: different for every two threads, one for all incarnations of a thread. */
+export function threadNameOf({ subject, threadId }: ThreadRef): string {
+  // An id holds no space.
+  return `${threadId} ${subject}`;
+}
+
 /** A name in maps: different for every two incarnations. */
 export function nameOf({ subject, threadId, generation }: Incarnation): string {
   // Neither of the last two holds a space.

@@ -141,3 +141,13 @@ export interface Store {
 export function unavailable(cause?: unknown): AppError {
   return new AppError("STORE_UNAVAILABLE", { retryAfterMs: 1_000, cause });
 }
+
+/** Whether an error says that certainly nothing was written, and that the store may do the same later. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof AppError && error.code === "STORE_UNAVAILABLE";
+}
+
+/** Whether the store may do the same later, if it has not done it already. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof UnknownCommitError || isUnavailable(error);
+}

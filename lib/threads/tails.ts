@@ -5,11 +5,9 @@
  *
  * @module
  */
+import { MAX_SHOWN_ENTRIES } from "../limits.ts";
 import { type Incarnation, nameOf } from "./keys.ts";
 import type { Entry } from "./records.ts";
-
-/** Entries that are kept of a thread: as many as a model is shown. */
-const MAX_ENTRIES = 200;
 
 /** How much is kept. */
 export interface TailBounds {
@@ -94,7 +92,7 @@ export class Tails {
   }
 
   #keep(thread: Incarnation, all: readonly SizedEntry[]): void {
-    const entries = all.slice(-MAX_ENTRIES);
+    const entries = all.slice(-MAX_SHOWN_ENTRIES);
     const characters = entries.reduce((sum, entry) => sum + entry.characters, 0);
     const usedMs = this.#nowMs();
     this.#characters += characters;

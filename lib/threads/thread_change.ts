@@ -4,10 +4,9 @@
  *
  * @module
  */
-import { AppError } from "../errors.ts";
 import type { Heads, KnownHead } from "./heads.ts";
 import type { ThreadRef } from "./records.ts";
-import { type Store, UnknownCommitError } from "./store.ts";
+import { isPassing, type Store } from "./store.ts";
 import { ThreadEdit } from "./thread_edit.ts";
 import { type Plan, transact } from "./transaction.ts";
 
@@ -60,8 +59,9 @@ export async function changeThread<R>(
       const next = await plan(edit);
       return "done" in next ? null : remembering(next, edit);
     } catch (error) {
-      if (isRefusal(error)) return null;
-      throw error;
+      // Else the plan ended for what it found.
+      if (isPassing(error)) throw error;
+      return null;
     }
   };
 
@@ -71,10 +71,4 @@ export async function changeThread<R>(
     known = undefined;
     return (head && await planOnRecalled(head)) ?? await planOnStored();
   }, { signal });
-}
-
-/** Whether a plan ended for what it found, and not for what the store did. */
-function isRefusal(error: unknown): boolean {
-  return !(error instanceof UnknownCommitError) &&
-    !(error instanceof AppError && error.code === "STORE_UNAVAILABLE");
 }

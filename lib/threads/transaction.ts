@@ -6,7 +6,7 @@
  */
 import { delay } from "@std/async/delay";
 import { AppError } from "../errors.ts";
-import { type Commit, type Store, UnknownCommitError } from "./store.ts";
+import { type Commit, isUnavailable, type Store, UnknownCommitError } from "./store.ts";
 import { VanishedError } from "./vanished.ts";
 
 /** What one reading of the store leads to: nothing to do, or a commit and what it means. */
@@ -82,8 +82,4 @@ export async function transact<R>(
     retryAfterMs: 1_000,
     cause: new Error(`Cannot ${subject}: other writers were faster ${MAX_CONFLICTS} times`),
   });
-}
-
-function isUnavailable(error: unknown): boolean {
-  return error instanceof AppError && error.code === "STORE_UNAVAILABLE";
 }
