@@ -9,11 +9,10 @@ import {
   type Environment,
   EnvironmentReader,
   isHttpUrl,
-  MAX_TIMER_MS,
   parseInteger,
 } from "./config/reader.ts";
 import { type ModelConfig, readModel } from "./config/model.ts";
-import { LIMIT_DEFINITIONS, type Limits } from "./limits.ts";
+import { LIMIT_DEFINITIONS, type Limits, MAX_TIMER_MS } from "./limits.ts";
 
 export type { AuthConfig, KeyConfig } from "./config/auth.ts";
 export type { ModelConfig } from "./config/model.ts";

@@ -8,8 +8,6 @@
 import { MAX_TIMER_MS } from "../limits.ts";
 import { type VariableName, VARIABLES } from "./variables.ts";
 
-export { MAX_TIMER_MS };
-
 /** One thing that is wrong with the environment. */
 export interface ConfigFault {
   /** The variable to change. */
