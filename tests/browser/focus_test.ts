@@ -56,6 +56,8 @@ browserTest(
       await chat.button("New thread").click();
       await chat.say(text);
       await chat.answered();
+      // Until the list has been read anew there is nothing to rename.
+      await chat.button(`Rename ${text}`).waitFor();
     }
     const remove = chat.button("Delete /count 2 1");
     await remove.press("Enter");

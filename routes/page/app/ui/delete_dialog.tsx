@@ -7,14 +7,15 @@
  * @module
  */
 import type { JSX } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 /** Asks; `onClose` is told the answer. */
 export function DeleteDialog(
   { title, onClose }: { readonly title: string; readonly onClose: (isSure: boolean) => void },
 ): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Of its layout: an effect would be undone only after the next picture, with the opener gone perhaps.
+  useLayoutEffect(() => {
     const opener = document.activeElement;
     dialog.current?.showModal();
     return () => {
