@@ -44,3 +44,15 @@ browserTest("a dialog of the drawer closes alone, and gives the focus back", asy
     await chat.focused(/^Delete/);
   }
 });
+
+browserTest(
+  "the drawer closes where the window grows, and leaves the page to its reader",
+  async (browser) => {
+    await using server = await ServerProcess.start();
+    const chat = await openDrawer(browser, server);
+    await chat.page.setViewportSize({ width: 1_200, height: 800 });
+    await chat.message.fill("still here");
+    await chat.message.press("Enter");
+    await chat.answered(2);
+  },
+);

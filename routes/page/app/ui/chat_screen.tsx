@@ -18,6 +18,9 @@ import { Notice } from "./notice.tsx";
 import { Sidebar } from "./sidebar.tsx";
 import { isDialogOpen } from "./use_shortcuts.ts";
 
+/** Where the threads are a drawer, as in `layout.css`. */
+const DRAWER = "(max-width: 47.5rem)";
+
 /** Shows what `chat` is at. */
 export function ChatScreen(
   { chat, onSignIn, onSignOut }: {
@@ -36,6 +39,12 @@ export function ChatScreen(
   const stage = useRef<HTMLElement>(null);
   const closeSide = (): void => openSide(false);
   useFocusBack(isSideOpen, stage, menu);
+  // A window that has grown, or a phone that was turned, has room for both.
+  useEffect(() => {
+    const drawer = matchMedia(DRAWER);
+    drawer.addEventListener("change", closeSide);
+    return () => drawer.removeEventListener("change", closeSide);
+  }, []);
   const act = (action: Action): void => {
     if (action === "try-now") chat.hurry();
     else if (action === "sign-in") onSignIn();
