@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { bareHeaders } from "./security_headers.ts";
+import { NO_DOCUMENT, transportSecurity } from "./security_headers.ts";
 import { requestIdOf } from "./request_id.ts";
 
 /** What is known of a request besides itself. */
@@ -54,7 +54,7 @@ export class Listener {
    * @throws {Deno.errors.AddrInUse} and its like, where the address cannot be had.
    */
   constructor({ host, port, appEnv = "development" }: ListenerOptions) {
-    this.#headers = bareHeaders(appEnv);
+    this.#headers = { ...NO_DOCUMENT, ...transportSecurity(appEnv) };
     const server = Deno.serve({
       hostname: host,
       port,

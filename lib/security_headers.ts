@@ -1,10 +1,10 @@
 /**
- * Headers of responses that are no document.
+ * What keeps a browser from doing harm with a response.
  *
  * @module
  */
 
-/** Nothing in it may load, run, or be shown in a frame. */
+/** Headers of a response that is no document: nothing in it may load, run, or be shown in a frame. */
 export const NO_DOCUMENT = {
   "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
   "Referrer-Policy": "no-referrer",
@@ -12,18 +12,11 @@ export const NO_DOCUMENT = {
   "X-Frame-Options": "DENY",
 } as const;
 
-/** Where people and their data are, a browser comes back over TLS only: for half a year. */
-export const TRANSPORT_SECURITY = "max-age=15552000; includeSubDomains";
-
-/** Whether responses of that environment carry {@linkcode TRANSPORT_SECURITY}. */
-export function isTransportSecure(appEnv: string): boolean {
-  return appEnv === "production" || appEnv === "staging";
-}
-
-/** Headers of a response that no middleware sees. */
-export function bareHeaders(appEnv: string): Readonly<Record<string, string>> {
-  return {
-    ...NO_DOCUMENT,
-    ...(isTransportSecure(appEnv) ? { "Strict-Transport-Security": TRANSPORT_SECURITY } : {}),
-  };
+/** Where people and their data are, a browser comes back over TLS only: for half a year. Else nothing. */
+export function transportSecurity(
+  appEnv: string,
+): { readonly "Strict-Transport-Security"?: string } {
+  return appEnv === "production" || appEnv === "staging"
+    ? { "Strict-Transport-Security": "max-age=15552000; includeSubDomains" }
+    : {};
 }

@@ -14,7 +14,7 @@ import { aiRoutes, MAX_HISTORY_BYTES } from "./ai.ts";
 import { UnknownCommitError } from "../lib/threads/store.ts";
 import { authRoutes } from "./auth.ts";
 import { handleHandshake } from "./chat.ts";
-import { bareHeaders, isTransportSecure, TRANSPORT_SECURITY } from "../lib/security_headers.ts";
+import { transportSecurity } from "../lib/security_headers.ts";
 import { requestIdOf } from "../lib/request_id.ts";
 import type { ServerContext } from "../lib/server_context.ts";
 import { pathOf, type ReadyEnv, requireReady, withServer } from "./context.ts";
@@ -56,7 +56,10 @@ export function createApp(server: ServerContext): Hono<ReadyEnv> {
   app.onError((error, c) => {
     const requestId = requestIdOf(c.req.raw.headers);
     server.log.error("A handshake failed", { requestId, error });
-    return problemOf(toAppError(error), { requestId, headers: bareHeaders(server.config.appEnv) });
+    return problemOf(toAppError(error), {
+      requestId,
+      headers: transportSecurity(server.config.appEnv),
+    });
   });
   const http = createHttpApp(server);
   app.notFound((c) => http.fetch(c.req.raw, c.env));
@@ -69,7 +72,7 @@ export function createHttpApp(server: ServerContext): Hono<ReadyEnv> {
   const { config, log } = server;
   app.use(withServer(server));
   app.use(secureHeaders({
-    strictTransportSecurity: isTransportSecure(config.appEnv) && TRANSPORT_SECURITY,
+    strictTransportSecurity: transportSecurity(config.appEnv)["Strict-Transport-Security"] ?? false,
     contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     xFrameOptions: "DENY",
     referrerPolicy: "no-referrer",

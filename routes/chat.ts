@@ -19,7 +19,7 @@ import type { Services } from "../lib/services.ts";
 import type { Passage } from "../lib/startup/passage.ts";
 import { refusalOf } from "../lib/startup/refusal.ts";
 import type { ServerContext } from "../lib/server_context.ts";
-import { bareHeaders } from "../lib/security_headers.ts";
+import { transportSecurity } from "../lib/security_headers.ts";
 import { inRequest } from "../lib/observe/log_context.ts";
 import { requestIdOf } from "../lib/request_id.ts";
 import { describeRequest, INVALID_HOST, type ServerEnv, urlOf } from "./context.ts";
@@ -86,7 +86,7 @@ function refuse(
   server.metrics.record("gate_refusals_total", { code: error.code });
   return problemOf(error, {
     requestId,
-    headers: { ...bareHeaders(server.config.appEnv), ...headers },
+    headers: { ...transportSecurity(server.config.appEnv), ...headers },
   });
 }
 

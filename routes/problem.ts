@@ -14,8 +14,8 @@ export interface ProblemOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Wait that a 429 or 503 names where its error names none, milliseconds. */
-const DEFAULT_RETRY_AFTER_MS = 1_000;
+/** Wait that a refusal names where nothing says how long it lasts, milliseconds. */
+export const DEFAULT_RETRY_AFTER_MS = 1_000;
 
 /** Wait where memory is over its limit, milliseconds: it takes a while until something is collected or shed. */
 export const MEMORY_RETRY_MS = 5_000;

@@ -15,6 +15,7 @@ import type { ServerContext } from "../lib/server_context.ts";
 import type { Admitted } from "../lib/startup/passage.ts";
 import { refusalOf } from "../lib/startup/refusal.ts";
 import type { Services } from "../lib/services.ts";
+import { DEFAULT_RETRY_AFTER_MS } from "./problem.ts";
 
 /** What a socket is served with. */
 export interface Serving {
@@ -28,9 +29,6 @@ export interface Serving {
 
 /** Longest time from the upgrade to `open`, milliseconds: a client that has left gets no event, ever. */
 const OPEN_TIMEOUT_MS = 10_000;
-
-/** Wait that a socket is told which has no chat for the moment, milliseconds. */
-const RETRY_AFTER_MS = 1_000;
 
 const EVENTS = ["open", "message", "error", "close"] as const;
 
@@ -153,5 +151,5 @@ export class ServedSocket implements EventListenerObject, Due {
 }
 
 function unavailable(): AppError {
-  return new AppError("SERVICE_UNAVAILABLE", { retryAfterMs: RETRY_AFTER_MS });
+  return new AppError("SERVICE_UNAVAILABLE", { retryAfterMs: DEFAULT_RETRY_AFTER_MS });
 }

@@ -12,9 +12,8 @@ import type { ChunkLog } from "../threads/chunk_log.ts";
 import { type Incarnation, nameOf } from "../threads/keys.ts";
 import type { ThreadRef } from "../threads/records.ts";
 import type { Change } from "../threads/run_steps.ts";
-import { UnknownCommitError } from "../threads/store.ts";
+import { isPassing, UnknownCommitError } from "../threads/store.ts";
 import type { RunClaim } from "../threads/thread_edit.ts";
-import { isPassing } from "../threads/store.ts";
 import { RunExecution, type RunParts } from "./run_execution.ts";
 import { RunSlots } from "./slots.ts";
 

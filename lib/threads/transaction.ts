@@ -47,7 +47,9 @@ export async function transact<R>(
   const wait = (ms: number): Promise<void> => delay(ms, signal === undefined ? {} : { signal });
   let unknown: { readonly untilMs: number; readonly error: UnknownCommitError } | null = null;
   let vanished: VanishedError | null = null;
-  for (let conflicts = 0; conflicts < MAX_CONFLICTS;) {
+  let conflicts = 0;
+  const lose = (): Promise<void> => wait(Math.random() * Math.min(2 ** ++conflicts, 50));
+  while (conflicts < MAX_CONFLICTS) {
     try {
       const next = await plan();
       if ("done" in next) return next.done;
@@ -55,14 +57,12 @@ export async function transact<R>(
       if (version !== null) return next.result(version);
       if (next.isGuess) continue;
       vanished = null;
-      conflicts++;
-      await wait(Math.random() * Math.min(2 ** conflicts, 50));
+      await lose();
     } catch (error) {
       if (error instanceof VanishedError) {
         // What was planned on is gone, or another has moved it: the next reading finds that out.
         vanished = error;
-        conflicts++;
-        await wait(Math.random() * Math.min(2 ** conflicts, 50));
+        await lose();
         continue;
       }
       if (error instanceof UnknownCommitError) {
