@@ -83,6 +83,8 @@ export class ThreadEdit {
   readonly #store: Store;
   readonly #before: ThreadHead | null;
   readonly #nowMs: number;
+  /** That the head is as it was read. */
+  readonly #headCheck: Check;
   readonly #checks: Check[];
   readonly #writes: Write[] = [];
   readonly #appended: SizedEntry[] = [];
@@ -99,7 +101,8 @@ export class ThreadEdit {
     this.isRecalled = read.isRecalled;
     this.head = read.head ?? newHead(this.#nowMs);
     this.thread = { ...ref, generation: this.head.generation };
-    this.#checks = [{ key: headKey(ref), version: read.version }];
+    this.#headCheck = { key: headKey(ref), version: read.version };
+    this.#checks = [this.#headCheck];
   }
 
   /**
@@ -144,7 +147,7 @@ export class ThreadEdit {
     if (this.isRecalled && json.length > SURELY_ONE_PIECE) {
       throw new Error("Cannot store pieces on a recalled head");
     }
-    const packed = await pack(this.#store, { thread: this.thread, json, check: this.#checks[0]! });
+    const packed = await pack(this.#store, { thread: this.thread, json, check: this.#headCheck });
     this.#writes.push(put(entryKey(this.thread, seq), packed));
     this.#appended.push({ seq, entry, characters: json.length });
     this.head = { ...this.head, headSeq: seq, updatedAtMs: this.#nowMs };
