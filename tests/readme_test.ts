@@ -229,7 +229,6 @@ const ROOT = new URL("../", import.meta.url);
 
 /** Variables that the runtime reads by itself. */
 const RUNTIMES: readonly string[] = [
-  "DENO_V8_FLAGS",
   "OTEL_DENO",
   "OTEL_EXPORTER_OTLP_ENDPOINT",
   "OTEL_EXPORTER_OTLP_PROTOCOL",
